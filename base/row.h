@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "tocsin/state/v1/state.pb.h"
+
+// Rows are what travels from lanes to the fold: state.v1.Row, keyed (cluster, node, stream, signature,
+// entity, slot). MergeRow is commutative, associative and, but for sums, idempotent, so the order in
+// which batches arrive can not be seen in the result.
+namespace tocsin {
+
+inline constexpr size_t kSampleTextMax_bytes = 1024;
+inline constexpr int kSamplesMax = 5;      // kept per row and per problem
+inline constexpr int kRelatedMax = 200;    // entities kept per row and per problem
+inline constexpr int kVersionsMax = 1000;  // event versions kept per row
+
+// How far behind its partition's newest broker time a record may be and still be filed under its own
+// event time; older ones are filed at the frontier's edge. See ARCHITECTURE.md, "Time".
+inline constexpr Duration kAllowedLateness = seconds(30);
+// Event times further ahead of the broker's clock than this are clamped.
+inline constexpr Duration kAllowedSkew = seconds(5);
+
+// Everything that makes two rows the same row, as one comparable string. Sorting by it groups a slot's
+// rows by (slot, cluster, signature, entity), the order in which the fold takes them.
+std::string RowKey(const state::v1::Row& row);
+
+// Adds `from` into `into`; both have the same key.
+void MergeRow(const state::v1::Row& from, state::v1::Row& into);
+
+// The order of evidence: by time, then address. Total, so that "the smallest few" is well defined.
+bool SampleLess(const state::v1::Sample& a, const state::v1::Sample& b);
+
+// Keeps `samples` sorted, unique and at most `max` long.
+void AddSample(const state::v1::Sample& sample, int max,
+               google::protobuf::RepeatedPtrField<state::v1::Sample>& samples);
+
+// Adds to a sorted set capped at `max`. When it is full the largest names fall out, so the outcome does
+// not depend on the order of arrival. Returns false if something fell out.
+bool AddToSet(std::string_view item, int max, google::protobuf::RepeatedPtrField<std::string>& set);
+
+// What a lane hands to the fold at once: rows and positions go into one write batch together, so the
+// state never disagrees with the offsets it came from.
+struct Batch {
+  std::vector<state::v1::Row> rows;
+  std::vector<state::v1::Tally> tallies;        // not empty only when a lane flushes all of them
+  std::vector<state::v1::Position> positions;   // of the partitions touched
+  size_t bytes = 0;                             // memory held, for the channel's limit
+
+  bool empty() const { return rows.empty() && tallies.empty() && positions.empty(); }
+};
+
+}  // namespace tocsin

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/entity.h"
+#include "base/stream.h"
+#include "base/time.h"
+
+namespace tocsin {
+
+// The numbers equal tocsin.v1.Severity's.
+enum class Severity : uint8_t { kUnspecified = 0, kInfo = 1, kWarning = 2, kError = 3, kCritical = 4 };
+std::string_view SeverityName(Severity severity);  // "warning"
+std::optional<Severity> SeverityFromName(std::string_view name);  // any case
+
+// A text in several languages, by language tag ("en", "zh").
+using Text = std::map<std::string, std::string>;
+// `lang` if it is there, else English, else whatever there is, else "".
+std::string_view Localised(const Text& text, std::string_view lang = "en");
+
+// "This signature's problems cause that one's": cause and effect share an entity of kind `same`; the
+// effect's onset lies between `after` before the cause's onset (effects may be logged first) and `before`
+// after the cause was last seen.
+struct Edge {
+  std::string id;  // the effect
+  EntityKind same = EntityKind::kNode;
+  Duration before = std::chrono::minutes(10);
+  Duration after = std::chrono::minutes(1);
+};
+
+struct Example {
+  std::string text;
+  std::map<std::string, std::string> captures;  // asserted; may be fewer than the signature captures
+  std::string file;
+  int line = 0;
+};
+
+// One known failure. Field by field the YAML of signatures/README.md, with defaults resolved.
+struct Signature {
+  enum class Kind : uint8_t {
+    kOccurrence,  // ends by quiet time
+    kState,       // said once, true until unsaid
+  };
+
+  std::string id;
+  Text title;
+  StreamMask streams = kAllStreams;  // kText is always in it
+  Severity severity = Severity::kError;
+  Kind kind = Kind::kOccurrence;
+  EntityKind entity = EntityKind::kNode;
+  std::vector<std::string> match;   // any of these
+  std::vector<std::string> unless;  // a record that also matches one of these is not a finding
+  bool each = false;                // every match in the record is a finding
+  int64_t threshold_count = 1;      // hits ...
+  Duration threshold_within = std::chrono::minutes(1);  // ... within this much event time
+  Duration quiet = std::chrono::minutes(10);  // kOccurrence: over after this much quiet
+  std::vector<std::string> cleared_by;        // signatures that prove recovery at the same entity
+  std::vector<Edge> causes;
+  std::vector<std::string> expected_during;
+  std::vector<std::string> refines;  // made redundant by this one on the same record
+  std::vector<std::string> aliases;
+  std::vector<std::string> references;
+  Text cause;
+  Text remedy;
+  std::string check;
+  std::vector<Example> examples;
+  std::vector<Example> counterexamples;
+  std::string file;  // where it stands
+  int line = 0;
+};
+
+// An edge seen from the effect.
+struct CauseOf {
+  const Signature* cause;
+  Edge edge;
+};
+
+// All signatures, immutable. Share freely between threads. Views and pointers live as long as it does.
+class Catalogue {
+ public:
+  Catalogue() = default;
+  // `signatures` are valid (matcher/catalogue_loader.h checks): ids unique, edges' targets exist.
+  // Sorted by id here. `version` identifies the content.
+  Catalogue(std::vector<Signature> signatures, std::string version);
+  Catalogue(const Catalogue&) = delete;
+  Catalogue& operator=(const Catalogue&) = delete;
+
+  const std::vector<Signature>& signatures() const { return signatures_; }
+  const std::string& version() const { return version_; }
+  // By id or alias; nullptr if unknown.
+  const Signature* Find(std::string_view id) const;
+  // What may cause `effect` (an id), in the order of the causes' ids.
+  const std::vector<CauseOf>& CausesOf(std::string_view effect) const;
+  // The signatures that `clearer` (an id) proves recovered.
+  const std::vector<const Signature*>& ClearedBy(std::string_view clearer) const;
+
+ private:
+  std::vector<Signature> signatures_;
+  std::string version_;
+  std::map<std::string, const Signature*, std::less<>> by_id_;
+  std::map<std::string, std::vector<CauseOf>, std::less<>> causes_of_;
+  std::map<std::string, std::vector<const Signature*>, std::less<>> cleared_by_;
+};
+
+}  // namespace tocsin
