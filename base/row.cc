@@ -49,6 +49,16 @@ std::string RowKey(const state::v1::Row& row) {
   return key;
 }
 
+std::string ProblemKey(std::string_view cluster, std::string_view signature,
+                       std::string_view entity) {
+  std::string key;
+  key.reserve(cluster.size() + signature.size() + entity.size() + 2);
+  AppendPart(cluster, key);
+  AppendPart(signature, key);
+  key += entity;
+  return key;
+}
+
 bool SampleLess(const state::v1::Sample& a, const state::v1::Sample& b) {
   return std::tuple(a.time(), std::string_view(a.source()), a.partition(), a.offset(), a.index(),
                     std::string_view(a.text())) <

@@ -29,6 +29,12 @@ inline constexpr Duration kAllowedSkew = seconds(5);
 // rows by (slot, cluster, signature, entity), the order in which the fold takes them.
 std::string RowKey(const state::v1::Row& row);
 
+// The key of a problem, unique over clusters: "cluster\0signature\0kind/name".
+std::string ProblemKey(std::string_view cluster, std::string_view signature, std::string_view entity);
+inline std::string ProblemKey(const state::v1::Problem& problem) {
+  return ProblemKey(problem.cluster(), problem.signature(), problem.entity());
+}
+
 // Adds `from` into `into`; both have the same key.
 void MergeRow(const state::v1::Row& from, state::v1::Row& into);
 

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A problem is one signature at one entity. Hits fall into slots; while the problem is not active, the
+// slots of the threshold's window are kept, and when their sum reaches the threshold the problem opens
+// with its onset at the window's first hit. All times that are written are times of records, never of
+// processing, so the outcome does not depend on when this code runs. In particular a hit that comes
+// after the quiet time itself proves that the problem had ended: whether the end was noticed before the
+// hit or only because of it, the same end is written.
+#include "correlate/problems.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/row.h"
+
+namespace tocsin::correlate {
+namespace {
+
+using state::v1::Problem;
+using state::v1::Row;
+
+constexpr int kEventsMax = 1000;  // event uids remembered per problem
+constexpr int kNodesMax = kRelatedMax;
+
+void End(Time at, v1::Incident::ResolveReason reason, Problem& problem) {
+  problem.set_active(false);
+  problem.set_cleared(ToNanos(at));
+  problem.set_clear_reason(reason);
+}
+
+// Hits that the event versions of a row add: an event that comes again with a higher count stands for
+// the difference. The first version seen of a uid counts 1.
+int64_t EventHits(const Row& row, Problem& problem) {
+  int64_t hits = 0;
+  for (const state::v1::EventVersion& version : row.versions()) {
+    auto* events = problem.mutable_events();
+    auto it = std::find_if(events->begin(), events->end(),
+                           [&](const Problem::EventCounts& e) { return e.uid() == version.uid(); });
+    if (it == events->end()) {
+      if (events->size() >= kEventsMax) {
+        auto oldest = std::min_element(
+            events->begin(), events->end(),
+            [](const Problem::EventCounts& a, const Problem::EventCounts& b) {
+              return std::pair(a.slot(), a.uid()) < std::pair(b.slot(), b.uid());
+            });
+        events->erase(oldest);
+      }
+      Problem::EventCounts* counts = events->Add();
+      counts->set_uid(version.uid());
+      counts->set_low(version.count());
+      counts->set_high(version.count());
+      counts->set_slot(row.slot());
+      hits += 1;
+      continue;
+    }
+    if (version.count() > it->high()) {
+      hits += version.count() - it->high();
+      it->set_high(version.count());
+    } else if (version.count() < it->low()) {
+      hits += it->low() - version.count();
+      it->set_low(version.count());
+    }
+    it->set_slot(std::max<int64_t>(it->slot(), row.slot()));
+  }
+  return hits;
+}
+
+// Drops what has left the threshold's window.
+void Prune(Slot slot, const Signature& signature, Problem& problem) {
+  int64_t slots = std::max<int64_t>(1, signature.threshold_within / kSlotLength);
+  auto* window = problem.mutable_window();
+  int drop = 0;
+  while (drop < window->size() && window->Get(drop).slot() <= slot - slots) ++drop;
+  if (drop > 0) window->DeleteSubrange(0, drop);
+}
+
+// Nothing of the past episode can still be joined: begin anew, keeping what identifies the problem and
+// the event counts (an old event that comes again is not new hits).
+bool IsOver(const Problem& problem, Time now) {
+  return !problem.active() && problem.window().empty() &&
+         (problem.episode() == 0 || now - TimeFromNanos(problem.cleared()) > kReopenWithin);
+}
+
+void BeginAnew(Problem& problem) {
+  Problem fresh;
+  fresh.set_cluster(problem.cluster());
+  fresh.set_signature(problem.signature());
+  fresh.set_entity(problem.entity());
+  fresh.mutable_events()->Swap(problem.mutable_events());
+  problem = std::move(fresh);
+}
+
+// Onset at the window's first hit. Returns nothing: the caller knows that it opened.
+void Open(Problem& problem) {
+  int64_t onset = problem.window(0).first();
+  for (const Problem::Bucket& bucket : problem.window()) onset = std::min(onset, bucket.first());
+  if (problem.episode() == 0) {
+    problem.set_episode(onset);
+  } else {
+    problem.set_reopens(problem.reopens() + 1);
+    Problem::Spell* spell = problem.add_spells();
+    spell->set_onset(problem.onset());
+    spell->set_cleared(problem.cleared());
+    if (problem.spells_size() > kSpellsMax) problem.mutable_spells()->DeleteSubrange(0, 1);
+  }
+  problem.set_active(true);
+  problem.set_onset(onset);
+  problem.set_cleared(0);
+  problem.set_clear_reason(0);
+  problem.clear_window();
+}
+
+// One problem's rows of one slot (they differ in node and stream only). Returns true if it opened.
+bool FoldProblem(std::span<const Row* const> rows, const Signature& signature, Layer& layer,
+                 std::string& key) {
+  const Row& head = *rows.front();
+  key = ProblemKey(head.cluster(), head.signature(), head.entity());
+  Problem& problem = layer.Edit(key);
+  if (problem.signature().empty()) {
+    problem.set_cluster(head.cluster());
+    problem.set_signature(head.signature());
+    problem.set_entity(head.entity());
+  }
+
+  int64_t first = head.first();
+  for (const Row* row : rows) first = std::min(first, row->first());
+  Time first_time = TimeFromNanos(first);
+  if (problem.active() && QuietDeadline(layer.catalogue(), problem) <= first_time) {
+    End(QuietDeadline(layer.catalogue(), problem), v1::Incident::QUIET_PERIOD, problem);
+  }
+  Prune(head.slot(), signature, problem);
+  if (IsOver(problem, first_time)) BeginAnew(problem);
+
+  int64_t hits = 0;
+  for (const Row* row : rows) {
+    hits += row->hits() + EventHits(*row, problem);
+    problem.set_lines(problem.lines() + row->lines());
+    problem.set_first(problem.first() == 0 ? row->first() : std::min(problem.first(), row->first()));
+    problem.set_last(std::max(problem.last(), row->last()));
+    bool dropped = row->related_dropped() != 0;
+    for (const std::string& entity : row->related()) {
+      dropped |= !AddToSet(entity, kRelatedMax, *problem.mutable_related());
+    }
+    if (dropped) problem.set_related_dropped(1);
+    if (!row->node().empty()) AddToSet(row->node(), kNodesMax, *problem.mutable_nodes());
+    for (const state::v1::Sample& sample : row->samples()) {
+      AddSample(sample, kSamplesMax, *problem.mutable_samples());
+    }
+  }
+  problem.set_hits(problem.hits() + hits);
+
+  bool opened = false;
+  if (!problem.active() && hits > 0) {
+    Problem::Bucket* bucket = problem.add_window();
+    bucket->set_slot(head.slot());
+    bucket->set_hits(hits);
+    bucket->set_first(first);
+    int64_t sum = 0;
+    for (const Problem::Bucket& b : problem.window()) sum += b.hits();
+    if (sum >= signature.threshold_count) {
+      Open(problem);
+      opened = true;
+    }
+  }
+  if (problem.episode() != 0) layer.Index(key, problem);
+  return opened;
+}
+
+// A record that proves recovery ends what it names, unless a later hit stands against it.
+void FoldClear(std::span<const Row* const> rows, const Signature& clearer, Layer& layer,
+               std::set<std::string>& touched) {
+  for (const Signature* cleared : layer.catalogue().ClearedBy(clearer.id)) {
+    for (const Row* row : rows) {
+      for (const std::string& entity : row->related()) {
+        if (EntityFromString(entity).kind != cleared->entity) continue;
+        for (const std::string& key : layer.Sharing(row->cluster(), cleared->id, entity)) {
+          const Problem* found = layer.Find(key);
+          if (found == nullptr || !found->active() || found->entity() != entity) continue;
+          if (row->last() < found->last()) continue;
+          int64_t at = row->first() >= found->last() ? row->first() : row->last();
+          End(TimeFromNanos(at), v1::Incident::CLEAR_SIGNATURE, layer.Edit(key));
+          touched.insert(key);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Transitions FoldRows(std::span<const Row* const> rows, Layer& layer) {
+  std::set<std::string> touched;
+  Transitions transitions;
+  struct Clear {
+    std::span<const Row* const> rows;
+    const Signature* signature;
+  };
+  std::vector<Clear> clears;
+  for (size_t begin = 0; begin < rows.size();) {
+    size_t end = begin + 1;
+    auto same = [&](const Row& a, const Row& b) {
+      return a.signature() == b.signature() && a.cluster() == b.cluster() && a.entity() == b.entity();
+    };
+    while (end < rows.size() && same(*rows[begin], *rows[end])) ++end;
+    std::span<const Row* const> group = rows.subspan(begin, end - begin);
+    begin = end;
+    const Signature* signature = layer.catalogue().Find(group.front()->signature());
+    if (signature == nullptr) continue;
+    if (!layer.catalogue().ClearedBy(signature->id).empty()) clears.push_back({group, signature});
+    if (signature->severity <= Severity::kInfo) continue;  // it tags, and may clear; it never opens
+    std::string key;
+    if (FoldProblem(group, *signature, layer, key)) transitions.opened.push_back(key);
+    touched.insert(std::move(key));
+  }
+  // After all hits of the slot, so that a hit and its recovery in the same ten seconds are ordered by
+  // their times and not by the names of their signatures.
+  for (const Clear& clear : clears) FoldClear(clear.rows, *clear.signature, layer, touched);
+  std::sort(transitions.opened.begin(), transitions.opened.end());
+  transitions.touched.assign(touched.begin(), touched.end());
+  return transitions;
+}
+
+std::vector<std::string> EndQuiet(Time until, Layer& layer) {
+  std::vector<std::string> ended;
+  for (const std::string& key : layer.base().QuietBy(until)) {
+    const Problem* problem = layer.Find(key);
+    if (problem == nullptr || !problem->active()) continue;
+    Time deadline = QuietDeadline(layer.catalogue(), *problem);
+    if (deadline > until) continue;  // hit again within this layer
+    // A problem seen on many nodes is over when any of them is still heard: its entity is wider than a
+    // node, and one node that keeps logging without the failure is proof enough.
+    bool heard = problem->nodes().empty() &&
+                 layer.base().LastHeard(problem->cluster(), "") >= deadline;
+    for (const std::string& node : problem->nodes()) {
+      heard = heard || layer.base().LastHeard(problem->cluster(), node) >= deadline;
+    }
+    if (!heard) continue;
+    End(deadline, v1::Incident::QUIET_PERIOD, layer.Edit(key));
+    ended.push_back(key);
+  }
+  std::sort(ended.begin(), ended.end());
+  return ended;
+}
+
+}  // namespace tocsin::correlate

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "correlate/state.h"
+#include "tocsin/state/v1/state.pb.h"
+
+// First pure function: rows -> problems. Knows thresholds, windows and endings; nothing of causes.
+namespace tocsin::correlate {
+
+// A problem that ended within this much time before its next hit goes on under the same name.
+inline constexpr Duration kReopenWithin = std::chrono::minutes(30);
+inline constexpr int kSpellsMax = 64;
+
+// Keys of problems, each once, sorted.
+struct Transitions {
+  std::vector<std::string> opened;   // went over their threshold
+  std::vector<std::string> touched;  // changed in any way, the opened included
+};
+
+// Takes the rows of one slot, sorted by RowKey, at most one row per key. Slots must come in order.
+// Rows of unknown signatures (the catalogue changed) are passed over.
+Transitions FoldRows(std::span<const state::v1::Row* const> rows, Layer& layer);
+
+// Ends occurrences whose quiet time is over at `until` and whose node (cluster, if they name no node)
+// was heard at or after its end: a silent shipper is not a recovery. Returns the keys that ended.
+std::vector<std::string> EndQuiet(Time until, Layer& layer);
+
+}  // namespace tocsin::correlate
