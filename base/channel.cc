@@ -6,9 +6,8 @@ namespace tocsin {
 bool MemoryChannel::Send(Batch batch, std::stop_token stop) {
   std::unique_lock lock(mu_);
   size_t bytes = batch.bytes;
-  if (!not_full_.wait(lock, stop, [&] {
-        return batches_.empty() || bytes_ + bytes <= capacity_bytes_;
-      })) {
+  if (!not_full_.wait(lock, stop,
+                      [&] { return batches_.empty() || bytes_ + bytes <= capacity_bytes_; })) {
     return false;
   }
   bytes_ += bytes;

@@ -18,12 +18,13 @@ class Channel {
  public:
   virtual ~Channel() = default;
 
-  // Hands over a batch. Blocks while the channel is full, so that lanes stop polling and Kafka holds
-  // the backlog. Returns false, dropping the batch, only when `stop` was requested: its positions were
-  // not stored either, so nothing is lost.
+  // Hands over a batch. Blocks while the channel is full, so that lanes stop polling and Kafka
+  // holds the backlog. Returns false, dropping the batch, only when `stop` was requested: its
+  // positions were not stored either, so nothing is lost.
   virtual bool Send(Batch batch, std::stop_token stop) = 0;
 
-  // The next batch, or nullopt after `timeout` or when `stop` is requested and the channel is empty.
+  // The next batch, or nullopt after `timeout` or when `stop` is requested and the channel is
+  // empty.
   virtual std::optional<Batch> Receive(Duration timeout, std::stop_token stop) = 0;
 };
 

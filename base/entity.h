@@ -34,8 +34,8 @@ std::optional<EntityKind> EntityKindFromName(std::string_view name);
 
 // One thing in one cluster. Names are as they stand in the field's own tools:
 // pod "namespace/name", container "namespace/pod/container", workload "namespace/kind/name" or
-// "namespace/name" where the kind is unknown, everything else its bare name. Namespaced things whose
-// namespace is unknown have an empty first part ("/app-7d9f").
+// "namespace/name" where the kind is unknown, everything else its bare name. Namespaced things
+// whose namespace is unknown have an empty first part ("/app-7d9f").
 struct Entity {
   EntityKind kind = EntityKind::kNone;
   std::string name;
@@ -48,8 +48,9 @@ std::string ToString(const Entity& entity);
 // The way back; kind kNone for anything ToString does not print.
 Entity EntityFromString(std::string_view text);
 
-// The workload of a pod by its name alone: ReplicaSet hash, DaemonSet/Job suffix, StatefulSet ordinal
-// and CronJob timestamp removed ("web-7d9f8c6b5d-x2x7k" -> "web"). The view points into `pod`.
+// The workload of a pod by its name alone: ReplicaSet hash, DaemonSet/Job suffix, StatefulSet
+// ordinal and CronJob timestamp removed ("web-7d9f8c6b5d-x2x7k" -> "web"). The view points into
+// `pod`.
 std::string_view WorkloadOfPod(std::string_view pod);
 
 }  // namespace tocsin

@@ -10,15 +10,15 @@ namespace tocsin {
 namespace {
 
 constexpr std::array<std::string_view, kStreamCount> kStreamNames = {
-    "text",       "kernel",         "kubelet",        "containerd", "dockerd", "crio",
-    "event",      "container",      "coredns",        "ingress-nginx", "kube-proxy",
-    "kube-apiserver", "etcd",       "kube-scheduler", "kube-controller-manager",
-    "helm",       "installer",      "syslog",         "systemd",    "cni",     "audit",
-    "client",     "console"};
+    "text",       "kernel",         "kubelet",   "containerd",     "dockerd",
+    "crio",       "event",          "container", "coredns",        "ingress-nginx",
+    "kube-proxy", "kube-apiserver", "etcd",      "kube-scheduler", "kube-controller-manager",
+    "helm",       "installer",      "syslog",    "systemd",        "cni",
+    "audit",      "client",         "console"};
 
 constexpr std::array<std::string_view, kEntityKindCount> kEntityKindNames = {
-    "",        "container", "pod",    "workload", "volume", "image",     "service",
-    "registry", "host",     "device", "release",  "node",   "namespace", "cluster"};
+    "",         "container", "pod",    "workload", "volume", "image",     "service",
+    "registry", "host",      "device", "release",  "node",   "namespace", "cluster"};
 
 constexpr std::array<std::string_view, 5> kSeverityNames = {"", "info", "warning", "error",
                                                             "critical"};

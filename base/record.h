@@ -18,8 +18,8 @@ struct Address {
   int32_t index = 0;        // which record of the message, from 0
 };
 
-// A Kubernetes event's own fields, set where `stream == Stream::kEvent` and the input was structured.
-// Events repeat with a rising count: (uid, count) identifies a version.
+// A Kubernetes event's own fields, set where `stream == Stream::kEvent` and the input was
+// structured. Events repeat with a rising count: (uid, count) identifies a version.
 struct EventFields {
   std::string_view uid;     // metadata.uid; empty when the source prints none
   int64_t count = 1;        // count or series.count, at least 1
@@ -29,8 +29,8 @@ struct EventFields {
   bool warning = false;     // type == "Warning"
 };
 
-// One log line or Kubernetes event with its envelope. All views point into the batch's bytes or into
-// the decoder's own buffers and are valid only inside the sink call that receives the record.
+// One log line or Kubernetes event with its envelope. All views point into the batch's bytes or
+// into the decoder's own buffers and are valid only inside the sink call that receives the record.
 // Empty means unknown everywhere.
 struct Record {
   Stream stream = Stream::kText;
@@ -44,10 +44,10 @@ struct Record {
   std::string_view image;
   std::string_view owner_kind;  // "ReplicaSet", where the envelope says
   std::string_view owner_name;
-  Time time = kNoTime;       // event time; never kNoTime after decoding
+  Time time = kNoTime;         // event time; never kNoTime after decoding
   Time broker_time = kNoTime;  // Kafka's timestamp; kNoTime for files
-  std::string_view text;     // what is matched: the message without its envelope or trailing newline.
-                             // For events "<reason> <message>".
+  std::string_view text;  // what is matched: the message without its envelope or trailing newline.
+                          // For events "<reason> <message>".
   EventFields event;
   Address address;
 };

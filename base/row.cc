@@ -61,9 +61,9 @@ std::string ProblemKey(std::string_view cluster, std::string_view signature,
 
 bool SampleLess(const state::v1::Sample& a, const state::v1::Sample& b) {
   return std::tuple(a.time(), std::string_view(a.source()), a.partition(), a.offset(), a.index(),
-                    std::string_view(a.text())) <
-         std::tuple(b.time(), std::string_view(b.source()), b.partition(), b.offset(), b.index(),
-                    std::string_view(b.text()));
+                    std::string_view(a.text())) < std::tuple(b.time(), std::string_view(b.source()),
+                                                             b.partition(), b.offset(), b.index(),
+                                                             std::string_view(b.text()));
 }
 
 void AddSample(const state::v1::Sample& sample, int max,
@@ -71,7 +71,8 @@ void AddSample(const state::v1::Sample& sample, int max,
   InsertSorted(sample, max, SampleLess, samples);
 }
 
-bool AddToSet(std::string_view item, int max, google::protobuf::RepeatedPtrField<std::string>& set) {
+bool AddToSet(std::string_view item, int max,
+              google::protobuf::RepeatedPtrField<std::string>& set) {
   // The common case by far: it is there already.
   auto at = std::lower_bound(set.begin(), set.end(), item);
   if (at != set.end() && *at == item) return true;

@@ -15,8 +15,14 @@
 namespace tocsin {
 
 // The numbers equal tocsin.v1.Severity's.
-enum class Severity : uint8_t { kUnspecified = 0, kInfo = 1, kWarning = 2, kError = 3, kCritical = 4 };
-std::string_view SeverityName(Severity severity);  // "warning"
+enum class Severity : uint8_t {
+  kUnspecified = 0,
+  kInfo = 1,
+  kWarning = 2,
+  kError = 3,
+  kCritical = 4
+};
+std::string_view SeverityName(Severity severity);                 // "warning"
 std::optional<Severity> SeverityFromName(std::string_view name);  // any case
 
 // A text in several languages, by language tag ("en", "zh").
@@ -24,9 +30,9 @@ using Text = std::map<std::string, std::string>;
 // `lang` if it is there, else English, else whatever there is, else "".
 std::string_view Localised(const Text& text, std::string_view lang = "en");
 
-// "This signature's problems cause that one's": cause and effect share an entity of kind `same`; the
-// effect's onset lies between `after` before the cause's onset (effects may be logged first) and `before`
-// after the cause was last seen.
+// "This signature's problems cause that one's": cause and effect share an entity of kind `same`;
+// the effect's onset lies between `after` before the cause's onset (effects may be logged first)
+// and `before` after the cause was last seen.
 struct Edge {
   std::string id;  // the effect
   EntityKind same = EntityKind::kNode;
@@ -36,7 +42,8 @@ struct Edge {
 
 struct Example {
   std::string text;
-  std::map<std::string, std::string> captures;  // asserted; may be fewer than the signature captures
+  std::map<std::string, std::string>
+      captures;  // asserted; may be fewer than the signature captures
   std::string file;
   int line = 0;
 };
@@ -59,8 +66,8 @@ struct Signature {
   bool each = false;                // every match in the record is a finding
   int64_t threshold_count = 1;      // hits ...
   Duration threshold_within = std::chrono::minutes(1);  // ... within this much event time
-  Duration quiet = std::chrono::minutes(10);  // kOccurrence: over after this much quiet
-  std::vector<std::string> cleared_by;        // signatures that prove recovery at the same entity
+  Duration quiet = std::chrono::minutes(10);            // kOccurrence: over after this much quiet
+  std::vector<std::string> cleared_by;  // signatures that prove recovery at the same entity
   std::vector<Edge> causes;
   std::vector<std::string> expected_during;
   std::vector<std::string> refines;  // made redundant by this one on the same record
@@ -81,7 +88,8 @@ struct CauseOf {
   Edge edge;
 };
 
-// All signatures, immutable. Share freely between threads. Views and pointers live as long as it does.
+// All signatures, immutable. Share freely between threads. Views and pointers live as long as it
+// does.
 class Catalogue {
  public:
   Catalogue() = default;

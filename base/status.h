@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <fmt/core.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -10,9 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include <fmt/core.h>
 
 // Errors are values at module edges. The codes are gRPC's, so `api` translates them one to one.
-// Debian's absl::string_view is its own type: build messages with these makers, not with absl::StrCat.
+// Debian's absl::string_view is its own type: build messages with these makers, not with
+// absl::StrCat.
 namespace tocsin {
 
 template <typename... Args>
@@ -63,8 +63,8 @@ namespace internal {
 #define TOCSIN_CONCAT_(a, b) a##b
 #define TOCSIN_CONCAT(a, b) TOCSIN_CONCAT_(a, b)
 
-#define RETURN_IF_ERROR(expr)                                                      \
-  do {                                                                             \
+#define RETURN_IF_ERROR(expr)                                                           \
+  do {                                                                                  \
     if (absl::Status status_macro_ = (expr); !status_macro_.ok()) return status_macro_; \
   } while (false)
 

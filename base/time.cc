@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/time.h"
 
-#include <fmt/core.h>
-
 #include <array>
 #include <limits>
+
+#include <fmt/core.h>
 
 namespace tocsin {
 namespace {
@@ -159,7 +159,8 @@ std::string FormatDuration(Duration duration) {
   int64_t rest = duration.count();
   if (rest == 0) return "0s";
   if (rest < 0) {
-    return rest == std::numeric_limits<int64_t>::min() ? "-106751d" : "-" + FormatDuration(-duration);
+    return rest == std::numeric_limits<int64_t>::min() ? "-106751d"
+                                                       : "-" + FormatDuration(-duration);
   }
   std::string text;
   for (std::string_view name : {"d", "h", "m", "s", "ms", "us", "ns"}) {

@@ -39,13 +39,14 @@ inline int64_t ToNanos(Time time) { return time.time_since_epoch().count(); }
 // "2024-05-20T10:13:20.123456Z"; the fraction has as many digits (0, 3, 6 or 9) as it needs.
 std::string FormatTime(Time time);
 
-// RFC 3339 and its common relatives: 'T' or ' ' between date and time, ',' or '.' before 0 to 9 digits
-// of fraction, 'Z', '+02:00', '+0200' or nothing (UTC) at the end. nullopt for anything else,
-// impossible dates included. `end`, where given, receives the number of bytes read, and trailing bytes
-// are then allowed. Allocates nothing.
+// RFC 3339 and its common relatives: 'T' or ' ' between date and time, ',' or '.' before 0 to 9
+// digits of fraction, 'Z', '+02:00', '+0200' or nothing (UTC) at the end. nullopt for anything
+// else, impossible dates included. `end`, where given, receives the number of bytes read, and
+// trailing bytes are then allowed. Allocates nothing.
 std::optional<Time> ParseTime(std::string_view text, size_t* end = nullptr);
 
-// From a civil UTC date and time; fields must be in range (second 60 is read as 59). nullopt if not.
+// From a civil UTC date and time; fields must be in range (second 60 is read as 59). nullopt if
+// not.
 std::optional<Time> FromCivil(int year, int month, int day, int hour, int minute, int second,
                               int64_t nanos);
 // The civil year of a time, for formats that print none.

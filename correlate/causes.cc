@@ -50,7 +50,8 @@ std::optional<Candidate> MayCause(const Problem& cause, const Problem& effect, c
   Time onset = TimeFromNanos(effect.onset());
   if (TimeFromNanos(cause.first()) > onset + edge.after) return std::nullopt;
   const Signature* signature = catalogue.Find(cause.signature());
-  bool lasting = signature != nullptr && signature->kind == Signature::Kind::kState && cause.active();
+  bool lasting =
+      signature != nullptr && signature->kind == Signature::Kind::kState && cause.active();
   Time seen = TimeFromNanos(std::max(cause.last(), cause.cleared()));
   if (signature != nullptr && signature->kind == Signature::Kind::kOccurrence) {
     seen = TimeFromNanos(cause.last());

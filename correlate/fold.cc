@@ -16,6 +16,7 @@ void FoldSlots(PendingRows::const_iterator begin, PendingRows::const_iterator en
     rows.clear();
     for (; it != end && it->second.slot() == slot; ++it) rows.push_back(&it->second);
     Refresh(EndQuiet(SlotBegin(slot), layer), layer);
+    Refresh(EndOverdue(rows, layer), layer);
     FoldTransitions(FoldRows(rows, layer), layer);
   }
 }
@@ -23,8 +24,8 @@ void FoldSlots(PendingRows::const_iterator begin, PendingRows::const_iterator en
 PendingRows::const_iterator EndOfSlot(const PendingRows& rows, Slot slot) {
   state::v1::Row probe;
   probe.set_slot(slot + 1);
-  // A key of the next slot with everything else empty sorts before all rows of that slot. RowKey adds
-  // separators even for empty parts, so cut the probe to the slot itself.
+  // A key of the next slot with everything else empty sorts before all rows of that slot. RowKey
+  // adds separators even for empty parts, so cut the probe to the slot itself.
   return rows.lower_bound(RowKey(probe).substr(0, 8));
 }
 

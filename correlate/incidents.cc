@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Every problem has at most one parent: the best of what may have caused it when it opened. Parents
-// make trees, and a tree is an incident. A parent stays for the episode; only a problem without one may
-// get it later, when its cause was logged after it. Two incidents that turn out to be one are merged
-// into the one that opened first, and the other's name goes on pointing there.
+// make trees, and a tree is an incident. A parent stays for the episode; only a problem without one
+// may get it later, when its cause was logged after it. Two incidents that turn out to be one are
+// merged into the one that opened first, and the other's name goes on pointing there.
 #include "correlate/incidents.h"
-
-#include <fmt/core.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
+
+#include <fmt/core.h>
 
 #include "base/hash.h"
 #include "base/row.h"
@@ -41,7 +41,8 @@ void Explain(const Problem& effect, const Candidate& candidate, bool accepted,
   why->set_reason(std::string(reason));
 }
 
-// Gives `key` the best candidate as its parent that does not descend from it. The others are remembered.
+// Gives `key` the best candidate as its parent that does not descend from it. The others are
+// remembered.
 void ChooseParent(const std::string& key, Layer& layer,
                   std::map<std::string, std::vector<Candidate>>& chosen) {
   const Problem* found = layer.Find(key);
@@ -217,8 +218,8 @@ void FoldTransitions(const Transitions& transitions, Layer& layer) {
     for (const Candidate& candidate : candidates) {
       bool accepted = candidate.key == problem.parent();
       Explain(problem, candidate, accepted,
-              accepted ? "narrowest shared scope, nearest onset" : "a nearer cause was taken", layer,
-              incident);
+              accepted ? "narrowest shared scope, nearest onset" : "a nearer cause was taken",
+              layer, incident);
     }
   }
   for (const std::string& name : touched) RenderIncident(layer, layer.EditIncident(name));

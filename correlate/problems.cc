@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A problem is one signature at one entity. Hits fall into slots; while the problem is not active, the
-// slots of the threshold's window are kept, and when their sum reaches the threshold the problem opens
-// with its onset at the window's first hit. All times that are written are times of records, never of
-// processing, so the outcome does not depend on when this code runs. In particular a hit that comes
-// after the quiet time itself proves that the problem had ended: whether the end was noticed before the
-// hit or only because of it, the same end is written.
+// A problem is one signature at one entity. Hits fall into slots; while the problem is not active,
+// the slots of the threshold's window are kept, and when their sum reaches the threshold the
+// problem opens with its onset at the window's first hit. All times that are written are times of
+// records, never of processing, so the outcome does not depend on when this code runs. In
+// particular a hit that comes after the quiet time itself proves that the problem had ended:
+// whether the end was noticed before the hit or only because of it, the same end is written.
 #include "correlate/problems.h"
 
 #include <algorithm>
@@ -28,8 +28,8 @@ void End(Time at, v1::Incident::ResolveReason reason, Problem& problem) {
   problem.set_clear_reason(reason);
 }
 
-// Hits that the event versions of a row add: an event that comes again with a higher count stands for
-// the difference. The first version seen of a uid counts 1.
+// Hits that the event versions of a row add: an event that comes again with a higher count stands
+// for the difference. The first version seen of a uid counts 1.
 int64_t EventHits(const Row& row, Problem& problem) {
   int64_t hits = 0;
   for (const state::v1::EventVersion& version : row.versions()) {
@@ -38,11 +38,11 @@ int64_t EventHits(const Row& row, Problem& problem) {
                            [&](const Problem::EventCounts& e) { return e.uid() == version.uid(); });
     if (it == events->end()) {
       if (events->size() >= kEventsMax) {
-        auto oldest = std::min_element(
-            events->begin(), events->end(),
-            [](const Problem::EventCounts& a, const Problem::EventCounts& b) {
-              return std::pair(a.slot(), a.uid()) < std::pair(b.slot(), b.uid());
-            });
+        auto oldest =
+            std::min_element(events->begin(), events->end(),
+                             [](const Problem::EventCounts& a, const Problem::EventCounts& b) {
+                               return std::pair(a.slot(), a.uid()) < std::pair(b.slot(), b.uid());
+                             });
         events->erase(oldest);
       }
       Problem::EventCounts* counts = events->Add();
@@ -74,8 +74,8 @@ void Prune(Slot slot, const Signature& signature, Problem& problem) {
   if (drop > 0) window->DeleteSubrange(0, drop);
 }
 
-// Nothing of the past episode can still be joined: begin anew, keeping what identifies the problem and
-// the event counts (an old event that comes again is not new hits).
+// Nothing of the past episode can still be joined: begin anew, keeping what identifies the problem
+// and the event counts (an old event that comes again is not new hits).
 bool IsOver(const Problem& problem, Time now) {
   return !problem.active() && problem.window().empty() &&
          (problem.episode() == 0 || now - TimeFromNanos(problem.cleared()) > kReopenWithin);
@@ -125,9 +125,6 @@ bool FoldProblem(std::span<const Row* const> rows, const Signature& signature, L
   int64_t first = head.first();
   for (const Row* row : rows) first = std::min(first, row->first());
   Time first_time = TimeFromNanos(first);
-  if (problem.active() && QuietDeadline(layer.catalogue(), problem) <= first_time) {
-    End(QuietDeadline(layer.catalogue(), problem), v1::Incident::QUIET_PERIOD, problem);
-  }
   Prune(head.slot(), signature, problem);
   if (IsOver(problem, first_time)) BeginAnew(problem);
 
@@ -135,7 +132,8 @@ bool FoldProblem(std::span<const Row* const> rows, const Signature& signature, L
   for (const Row* row : rows) {
     hits += row->hits() + EventHits(*row, problem);
     problem.set_lines(problem.lines() + row->lines());
-    problem.set_first(problem.first() == 0 ? row->first() : std::min(problem.first(), row->first()));
+    problem.set_first(problem.first() == 0 ? row->first()
+                                           : std::min(problem.first(), row->first()));
     problem.set_last(std::max(problem.last(), row->last()));
     bool dropped = row->related_dropped() != 0;
     for (const std::string& entity : row->related()) {
@@ -177,8 +175,13 @@ void FoldClear(std::span<const Row* const> rows, const Signature& clearer, Layer
           const Problem* found = layer.Find(key);
           if (found == nullptr || !found->active() || found->entity() != entity) continue;
           if (row->last() < found->last()) continue;
-          int64_t at = row->first() >= found->last() ? row->first() : row->last();
-          End(TimeFromNanos(at), v1::Incident::CLEAR_SIGNATURE, layer.Edit(key));
+          Time at = TimeFromNanos(row->first() >= found->last() ? row->first() : row->last());
+          Time quiet = QuietDeadline(layer.catalogue(), *found);
+          if (quiet <= at) {  // it had ended by itself; this record proves that we would have heard
+            End(quiet, v1::Incident::QUIET_PERIOD, layer.Edit(key));
+          } else {
+            End(at, v1::Incident::CLEAR_SIGNATURE, layer.Edit(key));
+          }
           touched.insert(key);
         }
       }
@@ -186,7 +189,36 @@ void FoldClear(std::span<const Row* const> rows, const Signature& clearer, Layer
   }
 }
 
+// Calls `take` with the rows of each (cluster, signature, entity).
+template <typename Take>
+void ForEachGroup(std::span<const Row* const> rows, Take take) {
+  auto same = [](const Row& a, const Row& b) {
+    return a.signature() == b.signature() && a.cluster() == b.cluster() && a.entity() == b.entity();
+  };
+  for (size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
+    end = begin + 1;
+    while (end < rows.size() && same(*rows[begin], *rows[end])) ++end;
+    take(rows.subspan(begin, end - begin));
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> EndOverdue(std::span<const Row* const> rows, Layer& layer) {
+  std::vector<std::string> ended;
+  ForEachGroup(rows, [&](std::span<const Row* const> group) {
+    std::string key = ProblemKey(group[0]->cluster(), group[0]->signature(), group[0]->entity());
+    const Problem* problem = layer.Find(key);
+    if (problem == nullptr || !problem->active()) return;
+    int64_t first = group[0]->first();
+    for (const Row* row : group) first = std::min(first, row->first());
+    Time deadline = QuietDeadline(layer.catalogue(), *problem);
+    if (deadline > TimeFromNanos(first)) return;
+    End(deadline, v1::Incident::QUIET_PERIOD, layer.Edit(key));
+    ended.push_back(std::move(key));
+  });
+  return ended;
+}
 
 Transitions FoldRows(std::span<const Row* const> rows, Layer& layer) {
   std::set<std::string> touched;
@@ -196,24 +228,17 @@ Transitions FoldRows(std::span<const Row* const> rows, Layer& layer) {
     const Signature* signature;
   };
   std::vector<Clear> clears;
-  for (size_t begin = 0; begin < rows.size();) {
-    size_t end = begin + 1;
-    auto same = [&](const Row& a, const Row& b) {
-      return a.signature() == b.signature() && a.cluster() == b.cluster() && a.entity() == b.entity();
-    };
-    while (end < rows.size() && same(*rows[begin], *rows[end])) ++end;
-    std::span<const Row* const> group = rows.subspan(begin, end - begin);
-    begin = end;
-    const Signature* signature = layer.catalogue().Find(group.front()->signature());
-    if (signature == nullptr) continue;
+  ForEachGroup(rows, [&](std::span<const Row* const> group) {
+    const Signature* signature = layer.catalogue().Find(group[0]->signature());
+    if (signature == nullptr) return;
     if (!layer.catalogue().ClearedBy(signature->id).empty()) clears.push_back({group, signature});
-    if (signature->severity <= Severity::kInfo) continue;  // it tags, and may clear; it never opens
+    if (signature->severity <= Severity::kInfo) return;  // it tags, and may clear; it never opens
     std::string key;
     if (FoldProblem(group, *signature, layer, key)) transitions.opened.push_back(key);
     touched.insert(std::move(key));
-  }
-  // After all hits of the slot, so that a hit and its recovery in the same ten seconds are ordered by
-  // their times and not by the names of their signatures.
+  });
+  // After all hits of the slot, so that a hit and its recovery in the same ten seconds are ordered
+  // by their times and not by the names of their signatures.
   for (const Clear& clear : clears) FoldClear(clear.rows, *clear.signature, layer, touched);
   std::sort(transitions.opened.begin(), transitions.opened.end());
   transitions.touched.assign(touched.begin(), touched.end());
@@ -227,10 +252,10 @@ std::vector<std::string> EndQuiet(Time until, Layer& layer) {
     if (problem == nullptr || !problem->active()) continue;
     Time deadline = QuietDeadline(layer.catalogue(), *problem);
     if (deadline > until) continue;  // hit again within this layer
-    // A problem seen on many nodes is over when any of them is still heard: its entity is wider than a
-    // node, and one node that keeps logging without the failure is proof enough.
-    bool heard = problem->nodes().empty() &&
-                 layer.base().LastHeard(problem->cluster(), "") >= deadline;
+    // A problem seen on many nodes is over when any of them is still heard: its entity is wider
+    // than a node, and one node that keeps logging without the failure is proof enough.
+    bool heard =
+        problem->nodes().empty() && layer.base().LastHeard(problem->cluster(), "") >= deadline;
     for (const std::string& node : problem->nodes()) {
       heard = heard || layer.base().LastHeard(problem->cluster(), node) >= deadline;
     }

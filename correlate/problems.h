@@ -22,12 +22,19 @@ struct Transitions {
   std::vector<std::string> touched;  // changed in any way, the opened included
 };
 
+// Ends occurrences whose next hit stands in `rows` (of one slot) after their quiet time: that hit
+// proves that the node was heard, and the problem had ended before it. Returns the keys that ended.
+// Comes before FoldRows, so that what they belonged to can be brought up to date before they begin
+// anew.
+std::vector<std::string> EndOverdue(std::span<const state::v1::Row* const> rows, Layer& layer);
+
 // Takes the rows of one slot, sorted by RowKey, at most one row per key. Slots must come in order.
 // Rows of unknown signatures (the catalogue changed) are passed over.
 Transitions FoldRows(std::span<const state::v1::Row* const> rows, Layer& layer);
 
-// Ends occurrences whose quiet time is over at `until` and whose node (cluster, if they name no node)
-// was heard at or after its end: a silent shipper is not a recovery. Returns the keys that ended.
+// Ends occurrences whose quiet time is over at `until` and whose node (cluster, if they name no
+// node) was heard at or after its end: a silent shipper is not a recovery. Returns the keys that
+// ended.
 std::vector<std::string> EndQuiet(Time until, Layer& layer);
 
 }  // namespace tocsin::correlate

@@ -19,8 +19,7 @@ namespace {
 using state::v1::Problem;
 
 uint32_t Saturated(int64_t count) {
-  return static_cast<uint32_t>(
-      std::clamp<int64_t>(count, 0, std::numeric_limits<uint32_t>::max()));
+  return static_cast<uint32_t>(std::clamp<int64_t>(count, 0, std::numeric_limits<uint32_t>::max()));
 }
 
 v1::Severity ToProto(Severity severity) { return static_cast<v1::Severity>(severity); }
@@ -61,8 +60,9 @@ v1::Problem Show(const Problem& problem, const Layer& layer) {
   return shown;
 }
 
-// When the incident was quiet in between: the times in which no member was active. Computed from the
-// members' spells and not from the order of events, so that it does not matter when an end was noticed.
+// When the incident was quiet in between: the times in which no member was active. Computed from
+// the members' spells and not from the order of events, so that it does not matter when an end was
+// noticed.
 int CountReopens(const std::vector<Member>& members) {
   std::vector<std::pair<int64_t, int64_t>> spells;
   for (const Member& member : members) {
@@ -123,9 +123,8 @@ void ShowEvidence(const std::vector<Member>& members, v1::Incident& incident) {
     }
   }
   if (samples.empty()) return;
-  std::stable_sort(samples.begin(), samples.end(), [](const auto& a, const auto& b) {
-    return SampleLess(*a.first, *b.first);
-  });
+  std::stable_sort(samples.begin(), samples.end(),
+                   [](const auto& a, const auto& b) { return SampleLess(*a.first, *b.first); });
   incident.clear_evidence();
   for (const auto& [sample, problem] : samples) {
     v1::Evidence* evidence = incident.add_evidence();

@@ -3,16 +3,17 @@
 
 #include <string_view>
 
+#include "google/protobuf/timestamp.pb.h"
+
 #include "base/signature.h"
 #include "base/time.h"
 #include "correlate/state.h"
-#include "google/protobuf/timestamp.pb.h"
 
 // How the incident that people read follows from its problems.
 namespace tocsin::correlate {
 
-inline constexpr int kListMax = 100;      // nodes, pods, ... shown of an incident
-inline constexpr int kEvidenceMax = 20;   // lines shown of an incident
+inline constexpr int kListMax = 100;     // nodes, pods, ... shown of an incident
+inline constexpr int kEvidenceMax = 20;  // lines shown of an incident
 inline constexpr int kEvidencePerProblem = 5;
 
 void SetTime(Time time, google::protobuf::Timestamp& timestamp);
@@ -22,7 +23,8 @@ Time GetTime(const google::protobuf::Timestamp& timestamp);
 void ListMember(const state::v1::Problem& problem, v1::Incident& incident);
 
 // Recomputes everything that follows from the members: state, severity, title, root, counts, times,
-// evidence. A member that has since begun another episode elsewhere keeps what was last known of it.
+// evidence. A member that has since begun another episode elsewhere keeps what was last known of
+// it.
 void RenderIncident(const Layer& layer, v1::Incident& incident);
 
 // Puts title, cause, remedy and hypotheses into another language where the catalogue has it.

@@ -33,7 +33,8 @@ uint32_t TyingKinds(const Catalogue& catalogue, const Signature& signature) {
 }
 
 // The keys under which a problem is found; empty before it was ever over its threshold.
-std::vector<std::string> SharingKeys(const Catalogue& catalogue, const state::v1::Problem& problem) {
+std::vector<std::string> SharingKeys(const Catalogue& catalogue,
+                                     const state::v1::Problem& problem) {
   std::vector<std::string> keys;
   const Signature* signature = catalogue.Find(problem.signature());
   if (signature == nullptr || problem.episode() == 0) return keys;
@@ -73,6 +74,12 @@ void State::Put(const Catalogue& catalogue, state::v1::Problem problem) {
     if (old->second.active()) {
       quiet_at_.erase({ToNanos(QuietDeadline(catalogue, old->second)), key});
     }
+    if (old->second.incident() != problem.incident()) {
+      Release(old->second.incident());
+      if (!problem.incident().empty()) ++members_[problem.incident()];
+    }
+  } else if (!problem.incident().empty()) {
+    ++members_[problem.incident()];
   }
   Unindex(problem);
   std::vector<std::string> sharing = SharingKeys(catalogue, problem);
@@ -87,9 +94,16 @@ void State::Put(const Catalogue& catalogue, state::v1::Problem problem) {
   problems_[key] = std::move(problem);
 }
 
+void State::Release(const std::string& incident) {
+  auto it = members_.find(incident);
+  if (it == members_.end() || --it->second > 0) return;
+  members_.erase(it);
+  incidents_.erase(incident);
+}
+
 void State::Put(v1::Incident incident) {
   std::string name = incident.name();
-  incidents_[name] = std::move(incident);
+  if (members_.contains(name)) incidents_[name] = std::move(incident);
 }
 
 void State::Remove(const std::string& problem_key) {
@@ -97,7 +111,7 @@ void State::Remove(const std::string& problem_key) {
   if (it == problems_.end()) return;
   TOCSIN_CHECK(!it->second.active());
   Unindex(it->second);
-  incidents_.erase(it->second.incident());
+  Release(it->second.incident());
   problems_.erase(it);
 }
 
@@ -141,7 +155,8 @@ std::vector<std::string> State::OverSince(Time since) const {
     int64_t end = std::max(problem.cleared(), problem.last());
     if (end >= ToNanos(since)) continue;
     auto incident = incidents_.find(problem.incident());
-    if (incident != incidents_.end() && incident->second.state() != v1::Incident::RESOLVED) continue;
+    if (incident != incidents_.end() && incident->second.state() != v1::Incident::RESOLVED)
+      continue;
     keys.push_back(key);
   }
   std::sort(keys.begin(), keys.end());

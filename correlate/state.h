@@ -17,24 +17,28 @@
 
 namespace tocsin::correlate {
 
-// What the correlation remembers, in memory: problems, the incidents they belong to, who shares which
-// entity, and when each node was last heard. The store holds the same durably; the fold loads it here
-// once and writes every change to both. One thread.
+// What the correlation remembers, in memory: problems, the incidents they belong to, who shares
+// which entity, and when each node was last heard. The store holds the same durably; the fold loads
+// it here once and writes every change to both. One thread.
 //
-// All changes are made in a Layer on top of a State and then either applied (settled) or dropped (the
-// live overlay): one set of rules, two uses.
+// All changes are made in a Layer on top of a State and then either applied (settled) or dropped
+// (the live overlay): one set of rules, two uses.
 class State {
  public:
   State() = default;
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  // `catalogue` says by which kinds of entity a problem can be tied to others; it must outlive the calls.
+  // `catalogue` says by which kinds of entity a problem can be tied to others; it must outlive the
+  // calls.
   void Put(const Catalogue& catalogue, state::v1::Problem problem);
+  // After its problems.
   void Put(v1::Incident incident);
   void Remove(const std::string& problem_key);
 
   const state::v1::Problem* Find(std::string_view key) const;
+  // Incidents that no problem of the present belongs to any more are not kept here: nothing can
+  // change them.
   const v1::Incident* FindIncident(std::string_view name) const;
 
   // Some record of this node (and so of its cluster) carries this event time.
@@ -42,26 +46,26 @@ class State {
   // Latest event time of the node; of the whole cluster if `node` is empty. kNoTime if never heard.
   Time LastHeard(std::string_view cluster, std::string_view node) const;
 
-  // Keys of problems that end by quiet time, with the end of that time at or before `until`, in order.
+  // Keys of problems that end by quiet time, with the end of that time at or before `until`, in
+  // order.
   std::vector<std::string> QuietBy(Time until) const;
-  // Keys of problems that are over since before `since` (and their incidents are not open): they can be
-  // forgotten.
+  // Keys of problems that are over since before `since` (and their incidents are not open): they
+  // can be forgotten.
   std::vector<std::string> OverSince(Time since) const;
 
   size_t problem_count() const { return problems_.size(); }
   size_t incident_count() const { return incidents_.size(); }
-  const std::unordered_map<std::string, v1::Incident, StringHash, std::equal_to<>>& incidents() const {
-    return incidents_;
-  }
 
  private:
   friend class Layer;
   using KeySet = std::set<std::string, std::less<>>;
 
   void Unindex(const state::v1::Problem& problem);
+  void Release(const std::string& incident);
 
   std::unordered_map<std::string, state::v1::Problem, StringHash, std::equal_to<>> problems_;
   std::unordered_map<std::string, v1::Incident, StringHash, std::equal_to<>> incidents_;
+  std::unordered_map<std::string, int64_t, StringHash, std::equal_to<>> members_;  // per incident
   // (cluster, signature, shared entity) -> keys of problems that were ever over their threshold.
   std::unordered_map<std::string, KeySet, StringHash, std::equal_to<>> sharing_;
   std::unordered_map<std::string, std::vector<std::string>, StringHash, std::equal_to<>> indexed_;

@@ -9,14 +9,15 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "base/signature.h"
 #include "ingest/decoder.h"
 #include "tocsin/v1/incident.pb.h"
 
 namespace tocsin::pipeline {
 
-// Files read once from beginning to end, without a broker, a store or a server: what `tocsin scan` and
-// `tocsin match` run, and what the replay tests check.
+// Files read once from beginning to end, without a broker, a store or a server: what `tocsin scan`
+// and `tocsin match` run, and what the replay tests check.
 struct ScanOptions {
   std::vector<std::string> files = {"-"};  // "-": standard input
   ingest::DecodeOptions decode;
@@ -34,8 +35,8 @@ struct ScanStats {
   uint64_t lines = 0;
   uint64_t records = 0;
   uint64_t findings = 0;
-  std::map<std::string, uint64_t> bad;         // by reason; every one of them was counted and passed over
-  std::vector<std::string> unreadable;         // "path: reason": the other files were still read
+  std::map<std::string, uint64_t> bad;  // by reason; every one of them was counted and passed over
+  std::vector<std::string> unreadable;  // "path: reason": the other files were still read
 };
 
 // Every incident of the input once, in its final state, resolved ones included, by open time.

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "base/signature.h"
 #include "base/time.h"
 
@@ -19,18 +20,18 @@ namespace tocsin::pipeline {
 // defaults; a test keeps the two equal.
 struct ServeOptions {
   std::string data_dir = "/var/lib/tocsin";
-  std::string signatures_dir;               // empty: the catalogue that was installed with the binary
-  std::string cluster;                      // for records that name none
+  std::string signatures_dir;  // empty: the catalogue that was installed with the binary
+  std::string cluster;         // for records that name none
   std::string grpc_listen = "127.0.0.1:7700";
   std::string kafka_brokers = "127.0.0.1:9092";
   std::vector<std::string> kafka_topics = {"logs"};
   std::string kafka_group = "tocsin";
   std::map<std::string, std::string> kafka_properties;  // handed to librdkafka as they are
-  bool embedded_kafka = false;              // an in-process broker instead, for trying things out
-  bool reset_positions = false;             // read the topics from their beginning again
-  bool insecure = false;                    // plaintext off loopback
-  int lanes = 0;                            // 0: half the cores, at least one
-  size_t channel_bytes = 64 << 20;          // between lanes and fold; full: lanes stop polling
+  bool embedded_kafka = false;      // an in-process broker instead, for trying things out
+  bool reset_positions = false;     // read the topics from their beginning again
+  bool insecure = false;            // plaintext off loopback
+  int lanes = 0;                    // 0: half the cores, at least one
+  size_t channel_bytes = 64 << 20;  // between lanes and fold; full: lanes stop polling
   Duration retention = std::chrono::hours(30 * 24);
   std::vector<std::string> trusted_namespaces = {"kube-system"};
 

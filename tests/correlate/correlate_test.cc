@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/row.h"
+#include "correlate/fold.h"
+#include "correlate/incidents.h"
+#include "correlate/problems.h"
+#include "correlate/render.h"
+
+namespace tocsin::correlate {
+namespace {
+
+using std::chrono::minutes;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::UnorderedElementsAre;
+
+constexpr int64_t kStart = 1'700'000'000;  // seconds
+
+Signature Make(std::string id, EntityKind entity = EntityKind::kNode) {
+  Signature signature;
+  signature.id = id;
+  signature.title["en"] = "Title of " + id;
+  signature.entity = entity;
+  signature.match = {id};
+  return signature;
+}
+
+Edge To(std::string id, EntityKind same) {
+  Edge edge;
+  edge.id = std::move(id);
+  edge.same = same;
+  return edge;
+}
+
+// Feeds hits and reads incidents; every line of a test is a sentence.
+class World {
+ public:
+  explicit World(std::vector<Signature> signatures) : catalogue_(std::move(signatures), "test") {}
+
+  // A hit `at` seconds after the start.
+  World& Hit(const std::string& signature, const std::string& entity, int at,
+             std::vector<std::string> related = {}, int hits = 1) {
+    state::v1::Row row;
+    row.set_cluster("c1");
+    row.set_signature(signature);
+    row.set_entity(entity);
+    Time time = Time(seconds(kStart + at));
+    row.set_slot(SlotOf(time));
+    row.set_hits(hits);
+    row.set_lines(hits);
+    row.set_first(ToNanos(time));
+    row.set_last(ToNanos(time));
+    related.push_back(entity);
+    related.push_back("cluster/c1");
+    for (const std::string& e : related) {
+      AddToSet(e, kRelatedMax, *row.mutable_related());
+      if (e.starts_with("node/")) row.set_node(e.substr(5));
+    }
+    std::string key = RowKey(row);
+    auto [it, inserted] = rows_.emplace(key, row);
+    if (!inserted) MergeRow(row, it->second);
+    return *this;
+  }
+  World& HitEvent(const std::string& signature, const std::string& entity, int at, uint64_t uid,
+                  int64_t count) {
+    Hit(signature, entity, at, {}, 0);
+    auto& row = std::prev(rows_.end())->second;
+    auto* version = row.add_versions();
+    version->set_uid(uid);
+    version->set_count(count);
+    return *this;
+  }
+  World& Heard(const std::string& node, int at) {
+    state_.Heard("c1", node, Time(seconds(kStart + at)));
+    return *this;
+  }
+  // Folds what was fed, each slot in a layer of its own, then ends what is quiet at `at`.
+  World& Settle(int at) {
+    while (!rows_.empty()) {
+      auto end = EndOfSlot(rows_, rows_.begin()->second.slot());
+      Layer layer(state_, catalogue_);
+      FoldSlots(rows_.cbegin(), end, layer);
+      Apply(layer);
+      rows_.erase(rows_.cbegin(), end);
+    }
+    Layer layer(state_, catalogue_);
+    Refresh(EndQuiet(Time(seconds(kStart + at)), layer), layer);
+    Apply(layer);
+    return *this;
+  }
+
+  std::vector<v1::Incident> Incidents() const {
+    std::vector<v1::Incident> incidents;
+    for (const auto& [name, incident] : written_) {
+      if (incident.resolve_reason() != v1::Incident::MERGED) incidents.push_back(incident);
+    }
+    std::sort(incidents.begin(), incidents.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.open_time().seconds(), a.name()) <
+             std::pair(b.open_time().seconds(), b.name());
+    });
+    return incidents;
+  }
+  std::vector<v1::Incident> Merged() const {
+    std::vector<v1::Incident> incidents;
+    for (const auto& [name, incident] : written_) {
+      if (incident.resolve_reason() == v1::Incident::MERGED) incidents.push_back(incident);
+    }
+    return incidents;
+  }
+  const State& state() const { return state_; }
+
+ private:
+  void Apply(const Layer& layer) {
+    for (const auto& [name, incident] : layer.incidents()) written_[name] = incident;
+    layer.ApplyTo(state_);
+  }
+
+  Catalogue catalogue_;
+  State state_;
+  PendingRows rows_;
+  std::map<std::string, v1::Incident> written_;  // what a store would hold
+};
+
+std::vector<std::string> Members(const v1::Incident& incident) {
+  std::vector<std::string> members;
+  for (const v1::Problem& p : incident.problems()) members.push_back(p.signature());
+  return members;
+}
+
+TEST(CorrelateTest, EqualLinesAreOneIncidentWithACount) {
+  World world({Make("arp")});
+  world.Hit("arp", "node/n1", 0, {}, 125).Settle(60);
+  ASSERT_THAT(world.Incidents(), SizeIs(1));
+  const v1::Incident incident = world.Incidents()[0];
+  EXPECT_EQ(incident.hit_count(), 125u);
+  EXPECT_EQ(incident.state(), v1::Incident::OPEN);
+  EXPECT_EQ(incident.title(), "Title of arp");
+  EXPECT_EQ(incident.root_cause().node(), "n1");
+  EXPECT_THAT(incident.nodes(), ElementsAre("n1"));
+  EXPECT_EQ(incident.root_status(), v1::Incident::OBSERVED);
+}
+
+TEST(CorrelateTest, ThresholdCountsWithinItsWindowOnly) {
+  Signature signature = Make("probe");
+  signature.threshold_count = 3;
+  signature.threshold_within = minutes(1);
+  {
+    World world({signature});
+    world.Hit("probe", "node/n1", 0).Hit("probe", "node/n1", 50).Hit("probe", "node/n1", 100);
+    EXPECT_THAT(world.Settle(200).Incidents(), IsEmpty());
+  }
+  {
+    World world({signature});
+    world.Hit("probe", "node/n1", 0).Hit("probe", "node/n1", 20).Hit("probe", "node/n1", 40);
+    world.Settle(200);
+    ASSERT_THAT(world.Incidents(), SizeIs(1));
+    EXPECT_EQ(world.Incidents()[0].hit_count(), 3u);
+    EXPECT_EQ(world.Incidents()[0].open_time().seconds(), kStart)
+        << "onset at the window's first hit";
+  }
+}
+
+TEST(CorrelateTest, InfoNeverOpens) {
+  Signature signature = Make("benign");
+  signature.severity = Severity::kInfo;
+  World world({signature});
+  EXPECT_THAT(world.Hit("benign", "node/n1", 0).Settle(60).Incidents(), IsEmpty());
+}
+
+TEST(CorrelateTest, QuietEndsOnlyWhatIsStillHeard) {
+  World world({Make("arp")});
+  world.Hit("arp", "node/n1", 0).Settle(3600);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN) << "a silent shipper is no recovery";
+  world.Heard("n1", 599).Settle(3600);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN);
+  world.Heard("n2", 700).Settle(3600);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN) << "another node proves nothing";
+  world.Heard("n1", 600).Settle(3600);
+  const v1::Incident incident = world.Incidents()[0];
+  EXPECT_EQ(incident.state(), v1::Incident::RESOLVED);
+  EXPECT_EQ(incident.resolve_reason(), v1::Incident::QUIET_PERIOD);
+  EXPECT_EQ(incident.resolve_time().seconds(), kStart + 600);
+}
+
+TEST(CorrelateTest, QuietIsNotBelievedBeforeTheFrontierPassedIt) {
+  World world({Make("arp")});
+  world.Hit("arp", "node/n1", 0).Heard("n1", 5000).Settle(599);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN);
+}
+
+TEST(CorrelateTest, ReopensUnderTheSameNameWithinHalfAnHour) {
+  World noticed({Make("arp")}), unnoticed({Make("arp")});
+  // Whether the end is noticed before the next hit or only because of it is the same story.
+  noticed.Hit("arp", "node/n1", 0)
+      .Heard("n1", 700)
+      .Settle(900)
+      .Hit("arp", "node/n1", 1200)
+      .Settle(1300);
+  unnoticed.Hit("arp", "node/n1", 0).Hit("arp", "node/n1", 1200).Settle(1300);
+  for (World* world : {&noticed, &unnoticed}) {
+    ASSERT_THAT(world->Incidents(), SizeIs(1));
+    const v1::Incident incident = world->Incidents()[0];
+    EXPECT_EQ(incident.state(), v1::Incident::OPEN);
+    EXPECT_EQ(incident.reopen_count(), 1u);
+    EXPECT_EQ(incident.hit_count(), 2u);
+  }
+  EXPECT_EQ(noticed.Incidents()[0].SerializeAsString(),
+            unnoticed.Incidents()[0].SerializeAsString());
+}
+
+TEST(CorrelateTest, LaterItIsANewIncidentAndTheOldOneHasEnded) {
+  World world({Make("arp")});
+  world.Hit("arp", "node/n1", 0).Hit("arp", "node/n1", 600 + 1801).Settle(3000);
+  ASSERT_THAT(world.Incidents(), SizeIs(2));
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::RESOLVED);
+  EXPECT_EQ(world.Incidents()[0].resolve_time().seconds(), kStart + 600);
+  EXPECT_EQ(world.Incidents()[1].state(), v1::Incident::OPEN);
+  EXPECT_EQ(world.Incidents()[1].hit_count(), 1u);
+  EXPECT_EQ(world.state().incident_count(), 1u) << "what nothing can change is not kept in memory";
+}
+
+TEST(CorrelateTest, AStateLastsUntilItIsUnsaid) {
+  Signature not_ready = Make("not-ready");
+  not_ready.kind = Signature::Kind::kState;
+  not_ready.cleared_by = {"ready"};
+  Signature ready = Make("ready");
+  ready.severity = Severity::kInfo;
+  World world({not_ready, ready});
+  world.Hit("not-ready", "node/n1", 0).Heard("n1", 100'000).Settle(100'000);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN);
+  world.Hit("ready", "node/n2", 100'000).Settle(100'100);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN);
+  world.Hit("ready", "node/n1", 100'200).Settle(100'300);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::RESOLVED);
+  EXPECT_EQ(world.Incidents()[0].resolve_reason(), v1::Incident::CLEAR_SIGNATURE);
+  EXPECT_EQ(world.Incidents()[0].resolve_time().seconds(), kStart + 100'200);
+}
+
+TEST(CorrelateTest, ARecoveryBeforeTheHitClearsNothing) {
+  Signature not_ready = Make("not-ready");
+  not_ready.kind = Signature::Kind::kState;
+  not_ready.cleared_by = {"ready"};
+  Signature ready = Make("ready");
+  ready.severity = Severity::kInfo;
+  World world({not_ready, ready});
+  world.Hit("ready", "node/n1", 1).Hit("not-ready", "node/n1", 3).Settle(60);  // the same slot
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN);
+}
+
+TEST(CorrelateTest, EventsCountByTheDifferenceOfTheirCounts) {
+  World world({Make("mount", EntityKind::kPod)});
+  world.HitEvent("mount", "pod/ns/a", 0, 1, 1).Settle(10);
+  EXPECT_EQ(world.Incidents()[0].hit_count(), 1u);
+  world.HitEvent("mount", "pod/ns/a", 30, 1, 16).Settle(40);
+  EXPECT_EQ(world.Incidents()[0].hit_count(), 16u);
+  world.HitEvent("mount", "pod/ns/a", 50, 1, 16).Settle(60);  // the same version again
+  EXPECT_EQ(world.Incidents()[0].hit_count(), 16u);
+  world.HitEvent("mount", "pod/ns/a", 70, 2, 5).Settle(80);  // another event: its past is unknown
+  EXPECT_EQ(world.Incidents()[0].hit_count(), 17u);
+}
+
+std::vector<Signature> Chain() {
+  Signature pool = Make("pool"), sandbox = Make("sandbox"), stuck = Make("stuck", EntityKind::kPod);
+  pool.causes = {To("sandbox", EntityKind::kNode)};
+  sandbox.causes = {To("stuck", EntityKind::kNode)};
+  return {pool, sandbox, stuck};
+}
+
+TEST(CorrelateTest, EffectsStandUnderTheirCause) {
+  World world(Chain());
+  world.Hit("pool", "node/n1", 0)
+      .Hit("sandbox", "node/n1", 20)
+      .Hit("stuck", "pod/ns/a", 40, {"node/n1"})
+      .Hit("stuck", "pod/ns/b", 41, {"node/n2"});  // elsewhere: not ours
+  world.Settle(60);
+  ASSERT_THAT(world.Incidents(), SizeIs(2));
+  const v1::Incident incident = world.Incidents()[0];
+  EXPECT_THAT(Members(incident), ElementsAre("pool", "sandbox", "stuck"));
+  EXPECT_EQ(incident.root_cause().signature(), "pool");
+  EXPECT_THAT(incident.problems(2).caused_by(), ElementsAre("sandbox@node/n1"));
+  EXPECT_THAT(incident.why(), SizeIs(2));
+  const v1::Incident other = world.Incidents()[1];
+  EXPECT_EQ(other.root_status(), v1::Incident::SYMPTOM_ONLY);
+  ASSERT_THAT(other.hypotheses(), SizeIs(1));
+  EXPECT_EQ(other.hypotheses(0).signature(), "sandbox");
+}
+
+TEST(CorrelateTest, ACauseLoggedLateTakesOverAndTheNameStays) {
+  World world(Chain());
+  world.Hit("sandbox", "node/n1", 0).Settle(10);
+  const std::string name = world.Incidents()[0].name();
+  world.Hit("pool", "node/n1", 30).Settle(60);
+  ASSERT_THAT(world.Incidents(), SizeIs(1));
+  EXPECT_EQ(world.Incidents()[0].name(), name);
+  EXPECT_EQ(world.Incidents()[0].root_cause().signature(), "pool");
+  EXPECT_EQ(world.Incidents()[0].title(), "Title of pool");
+  EXPECT_THAT(world.Merged(), IsEmpty()) << "nothing was shown that had to be taken back";
+}
+
+TEST(CorrelateTest, TwoIncidentsBecomeOneWhenTheLinkAppears) {
+  World world(Chain());
+  world.Hit("pool", "node/n1", 0).Hit("stuck", "pod/ns/a", 5, {"node/n1"}).Settle(10);
+  ASSERT_THAT(world.Incidents(), SizeIs(2));
+  const std::string pool = world.Incidents()[0].name(), stuck = world.Incidents()[1].name();
+  world.Hit("sandbox", "node/n1", 30).Settle(60);
+  ASSERT_THAT(world.Incidents(), SizeIs(1));
+  EXPECT_EQ(world.Incidents()[0].name(), pool);
+  EXPECT_THAT(Members(world.Incidents()[0]), ElementsAre("pool", "stuck", "sandbox"));
+  ASSERT_THAT(world.Merged(), SizeIs(1));
+  EXPECT_EQ(world.Merged()[0].name(), stuck);
+  EXPECT_EQ(world.Merged()[0].merged_into(), pool);
+}
+
+TEST(CorrelateTest, OutsideTheWindowNothingIsTied) {
+  World world(Chain());
+  world.Hit("pool", "node/n1", 0).Hit("sandbox", "node/n1", 601).Settle(700);
+  EXPECT_THAT(world.Incidents(), SizeIs(2));
+  World late(Chain());
+  late.Hit("sandbox", "node/n1", 0).Hit("pool", "node/n1", 71).Settle(100);
+  EXPECT_THAT(late.Incidents(), SizeIs(2));
+}
+
+TEST(CorrelateTest, TheNarrowestScopeWins) {
+  Signature node = Make("node-cause"), image = Make("image-cause", EntityKind::kImage);
+  Signature effect = Make("effect", EntityKind::kPod);
+  node.causes = {To("effect", EntityKind::kNode)};
+  image.causes = {To("effect", EntityKind::kImage)};
+  World world({node, image, effect});
+  world.Hit("node-cause", "node/n1", 20)
+      .Hit("image-cause", "image/i", 0)
+      .Hit("effect", "pod/ns/a", 30, {"node/n1", "image/i"});
+  world.Settle(60);
+  ASSERT_THAT(world.Incidents(), SizeIs(2));
+  EXPECT_THAT(Members(world.Incidents()[0]), ElementsAre("image-cause", "effect"));
+  EXPECT_THAT(world.Incidents()[0].problems(1).caused_by(),
+              ElementsAre("image-cause@image/i", "node-cause@node/n1"));
+}
+
+TEST(CorrelateTest, CausesInACircleEnd) {
+  Signature a = Make("a"), b = Make("b");
+  a.causes = {To("b", EntityKind::kNode)};
+  b.causes = {To("a", EntityKind::kNode)};
+  World world({a, b});
+  world.Hit("a", "node/n1", 0).Hit("b", "node/n1", 1).Settle(60);
+  ASSERT_THAT(world.Incidents(), SizeIs(1));
+  EXPECT_THAT(Members(world.Incidents()[0]), UnorderedElementsAre("a", "b"));
+}
+
+TEST(CorrelateTest, AnIncidentIsOverWhenAllItsMembersAre) {
+  World world(Chain());
+  world.Hit("pool", "node/n1", 0).Hit("sandbox", "node/n1", 500).Heard("n1", 5000).Settle(700);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN);
+  EXPECT_EQ(world.Incidents()[0].root_cause().state(), v1::Problem::CLEARED);
+  world.Settle(1100);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::RESOLVED);
+  EXPECT_EQ(world.Incidents()[0].resolve_time().seconds(), kStart + 1100);
+}
+
+TEST(CorrelateTest, TheOverlayLeavesTheSettledStateAlone) {
+  World world({Make("arp")});
+  world.Hit("arp", "node/n1", 0).Settle(10);
+  std::string before = world.Incidents()[0].SerializeAsString();
+  Catalogue catalogue({Make("arp")}, "test");
+  Layer live(world.state(), catalogue);
+  state::v1::Row row;
+  row.set_cluster("c1");
+  row.set_signature("arp");
+  row.set_entity("node/n1");
+  row.set_slot(SlotOf(Time(seconds(kStart + 20))));
+  row.set_hits(5);
+  row.set_first(ToNanos(Time(seconds(kStart + 20))));
+  row.set_last(row.first());
+  PendingRows rows{{RowKey(row), row}};
+  FoldSlots(rows.begin(), rows.end(), live);
+  ASSERT_THAT(live.incidents(), SizeIs(1));
+  EXPECT_EQ(live.incidents().begin()->second.hit_count(), 6u);
+  EXPECT_EQ(world.Incidents()[0].SerializeAsString(), before);
+}
+
+TEST(CorrelateTest, RowsOfUnknownSignaturesArePassedOver) {
+  World world({Make("arp")});
+  EXPECT_THAT(world.Hit("gone", "node/n1", 0).Settle(60).Incidents(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace tocsin::correlate
