@@ -66,6 +66,11 @@ class RealKafkaTest(unittest.TestCase):
     def serve(self, topic):
         return Tocsin("--kafka-brokers", self.broker.address, "--kafka-topics", topic, "--kafka-group", topic)
 
+    def produce_in_chunks(self, topic, lines, chunk):
+        """Slowly enough that what watches the first chunk arrive can act before the last one has."""
+        for begin in range(0, len(lines), chunk):
+            self.broker.produce(topic, lines[begin:begin + chunk])
+
     def test_a_storm_of_one_line_is_one_incident_with_evidence_and_remedy(self):
         topic = self.topic(partitions=1)
         with self.serve(topic) as tocsin:
@@ -149,7 +154,7 @@ class RealKafkaTest(unittest.TestCase):
             for round_number in range(bursts):
                 before = sum(expected_hits.values())
                 lines = records(burst)
-                producer = threading.Thread(target=self.broker.produce, args=(topic, lines))
+                producer = threading.Thread(target=self.produce_in_chunks, args=(topic, lines, 2_000))
                 producer.start()
                 try:
                     eventually(lambda: sum(hits(tocsin.incidents()).values()) > before)
