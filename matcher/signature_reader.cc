@@ -1,0 +1,572 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "matcher/signature_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <set>
+#include <string_view>
+
+#include <fmt/core.h>
+#include <yaml-cpp/yaml.h>
+
+#include "matcher/dialect.h"
+#include "matcher/utf8.h"
+
+namespace tocsin::matcher {
+namespace {
+
+constexpr std::array<std::string_view, 21> kFields = {"id",
+                                                      "title",
+                                                      "streams",
+                                                      "severity",
+                                                      "kind",
+                                                      "entity",
+                                                      "match",
+                                                      "each",
+                                                      "unless",
+                                                      "threshold",
+                                                      "clears",
+                                                      "causes",
+                                                      "expected_during",
+                                                      "refines",
+                                                      "aliases",
+                                                      "references",
+                                                      "cause",
+                                                      "remedy",
+                                                      "check",
+                                                      "examples",
+                                                      "counterexamples"};
+constexpr std::array<std::string_view, 6> kFuture = {"occurrence",    "sequence",  "absent",
+                                                     "requires_near", "exit_code", "measure"};
+constexpr std::array<std::string_view, 4> kFutureThreshold = {"distinct", "rate", "ratio", "for"};
+
+template <typename Range>
+bool Contains(const Range& range, std::string_view item) {
+  return std::find(range.begin(), range.end(), item) != range.end();
+}
+
+// How many edits make one word of the other; for "write ... instead".
+size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+template <typename Range>
+std::string Nearest(std::string_view word, const Range& range) {
+  std::string best;
+  size_t best_distance = 3;
+  for (std::string_view candidate : range) {
+    if (size_t d = Distance(word.substr(0, 40), candidate); d < best_distance) {
+      best_distance = d;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+std::string Join(const std::vector<std::string_view>& words) {
+  std::string text;
+  for (std::string_view word : words) {
+    if (!text.empty()) text += ", ";
+    text += word;
+  }
+  return text;
+}
+
+class Reader {
+ public:
+  Reader(const std::string& file, std::vector<LintIssue>& issues) : file_(file), issues_(issues) {}
+
+  void Read(const std::string& text, std::vector<ReadSignature>& out) {
+    if (!IsValidUtf8(text)) {
+      return Add({}, "is not UTF-8; save it as UTF-8 and write other bytes as \\xNN");
+    }
+    std::vector<YAML::Node> documents;
+    try {
+      documents = YAML::LoadAll(text);
+    } catch (const YAML::Exception& e) {
+      return Add({e.mark.line + 1, e.mark.column + 1},
+                 fmt::format("is not YAML ({}); quote patterns and examples with '...'", e.msg));
+    }
+    if (documents.size() > 1) {
+      return Add({}, "holds several YAML documents; write one list and no '---' between");
+    }
+    if (documents.empty() || documents[0].IsNull()) {
+      return Add({}, "is empty; write a list of signatures, '- id: ...'");
+    }
+    const YAML::Node& list = documents[0];
+    if (!list.IsSequence()) {
+      return Add(At(list), "a file is a list of signatures; write '- id: ...' instead");
+    }
+    for (const YAML::Node& node : list) {
+      if (full()) return;
+      ReadOne(node, out);
+    }
+  }
+
+ private:
+  bool full() const { return issues_.size() >= kErrorsMax; }
+
+  static Place At(const YAML::Node& node) {
+    YAML::Mark mark = node.Mark();
+    return {mark.line + 1, mark.column + 1};
+  }
+
+  void Add(Place place, std::string message) {
+    if (!full()) issues_.push_back({file_, place.line, place.column, std::move(message)});
+  }
+
+  // Every key of a map once, in order, with its value; refuses what is no map.
+  template <typename Visit>
+  void ForEachField(const YAML::Node& node, const std::string& what, const std::string& instead,
+                    Visit visit) {
+    if (!node.IsMap()) return Add(At(node), fmt::format("{}; write {} instead", what, instead));
+    std::set<std::string> seen;
+    for (const auto& field : node) {
+      if (!field.first.IsScalar()) {
+        Add(At(field.first), fmt::format("a field's name is a word; write {} instead", instead));
+        continue;
+      }
+      const std::string& name = field.first.Scalar();
+      if (!seen.insert(name).second) {
+        Add(At(field.first), fmt::format("field '{}' stands twice; write it once", name));
+        continue;
+      }
+      visit(name, field.first, field.second);
+    }
+  }
+
+  std::string String(const YAML::Node& node, const std::string& field) {
+    if (node.IsScalar() && !node.Scalar().empty()) return node.Scalar();
+    if (node.IsNull() || node.IsScalar()) {
+      Add(At(node), fmt::format("'{}' is empty; write a text or leave it out", field));
+    } else {
+      Add(At(node), fmt::format("'{}' must be a text; write it between single quotes", field));
+    }
+    return "";
+  }
+
+  std::vector<std::string> Strings(const YAML::Node& node, const std::string& field,
+                                   std::vector<Place>* places = nullptr) {
+    std::vector<std::string> strings;
+    if (!node.IsSequence()) {
+      Add(At(node), fmt::format("'{}' must be a list; write {}: ['...'] instead", field, field));
+      return strings;
+    }
+    for (const YAML::Node& item : node) {
+      if (item.IsScalar() && !item.Scalar().empty()) {
+        strings.push_back(item.Scalar());
+        if (places != nullptr) places->push_back(At(item));
+      } else {
+        Add(At(item),
+            fmt::format("an item of '{}' must be a text; write it between single quotes", field));
+      }
+    }
+    return strings;
+  }
+
+  // {en: ..., zh: ...}; a plain text is English.
+  Text LocalText(const YAML::Node& node, const std::string& field) {
+    Text text;
+    if (node.IsScalar() && !node.Scalar().empty()) {
+      text["en"] = node.Scalar();
+      return text;
+    }
+    ForEachField(node, fmt::format("'{}' must be texts by language", field),
+                 fmt::format("{}: {{en: '...', zh: '...'}}", field),
+                 [&](const std::string& language, const YAML::Node& key, const YAML::Node& value) {
+                   if (language.size() < 2 || language.size() > 11) {
+                     Add(At(key),
+                         fmt::format("'{}' is no language; write en or zh instead", language));
+                     return;
+                   }
+                   text[language] = String(value, field);
+                 });
+    return text;
+  }
+
+  bool Bool(const YAML::Node& node, const std::string& field) {
+    if (node.IsScalar() && (node.Scalar() == "true" || node.Scalar() == "false")) {
+      return node.Scalar() == "true";
+    }
+    Add(At(node), fmt::format("'{}' must be true or false; write {}: true instead", field, field));
+    return false;
+  }
+
+  Duration Time(const YAML::Node& node, const std::string& field, Duration otherwise,
+                bool zero_ok) {
+    if (node.IsScalar()) {
+      if (std::optional<Duration> duration = ParseDuration(node.Scalar())) {
+        if (*duration > Duration::zero() || zero_ok) return *duration;
+      }
+      Add(At(node), fmt::format("'{}' is no duration for '{}'; write 90s, 10m or 1h instead",
+                                node.Scalar(), field));
+    } else {
+      Add(At(node), fmt::format("'{}' must be a duration; write 90s, 10m or 1h instead", field));
+    }
+    return otherwise;
+  }
+
+  EntityKind Kind(const YAML::Node& node, const std::string& field) {
+    if (node.IsScalar()) {
+      if (std::optional<EntityKind> kind = EntityKindFromName(node.Scalar())) return *kind;
+    }
+    std::vector<std::string_view> kinds;
+    for (int i = 1; i < kEntityKindCount; ++i) {
+      kinds.push_back(EntityKindName(static_cast<EntityKind>(i)));
+    }
+    Add(At(node),
+        fmt::format("unknown {} {}; write one of {} instead", field, Shown(node), Join(kinds)));
+    return EntityKind::kNode;
+  }
+
+  static std::string Shown(const YAML::Node& node) {
+    return node.IsScalar() ? fmt::format("'{}'", node.Scalar().substr(0, 80)) : "(not a word)";
+  }
+
+  void ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out);
+  void ReadStreams(const YAML::Node& node, Signature& signature);
+  void ReadPatterns(const YAML::Node& node, const std::string& field,
+                    std::vector<std::string>& into, std::vector<Place>* places);
+  void ReadThreshold(const YAML::Node& node, Signature& signature);
+  void ReadClears(const YAML::Node& node, ReadSignature& read, Place& quiet_at);
+  void ReadCauses(const YAML::Node& node, ReadSignature& read);
+  void ReadReferences(const YAML::Node& node, const std::string& field, ReadSignature& read,
+                      std::vector<std::string>& into);
+  void ReadExamples(const YAML::Node& node, const std::string& field, std::vector<Example>& into);
+  void CheckExampleCaptures(const Signature& signature, const YAML::Node& node);
+  std::string Id(const YAML::Node& node, const std::string& field);
+
+  const std::string& file_;
+  std::vector<LintIssue>& issues_;
+};
+
+std::string Reader::Id(const YAML::Node& node, const std::string& field) {
+  std::string id = String(node, field);
+  if (id.empty()) return id;
+  bool good = id.size() <= 100 && id.front() != '-' && id.back() != '-';
+  for (char c : id) good &= (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  if (!good) {
+    Add(At(node), fmt::format("'{}' is no {}; write lower-case letters, digits and '-' instead, at "
+                              "most 100",
+                              id.substr(0, 120), field));
+  }
+  return id;
+}
+
+void Reader::ReadStreams(const YAML::Node& node, Signature& signature) {
+  std::vector<Place> places;
+  std::vector<std::string> names = Strings(node, "streams", &places);
+  if (node.IsSequence() && node.size() == 0) {
+    Add(At(node), "'streams' is empty; leave it out for every stream");
+  }
+  StreamMask mask = MaskOf(Stream::kText);
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (std::optional<Stream> stream = StreamFromName(names[i])) {
+      mask |= MaskOf(*stream);
+      continue;
+    }
+    std::vector<std::string_view> all;
+    for (int s = 0; s < kStreamCount; ++s) all.push_back(StreamName(static_cast<Stream>(s)));
+    std::string nearest = Nearest(names[i], all);
+    Add(places[i], fmt::format("unknown stream '{}'; write {} instead", names[i],
+                               nearest.empty() ? "one of " + Join(all) : "'" + nearest + "'"));
+  }
+  signature.streams = mask;
+}
+
+void Reader::ReadPatterns(const YAML::Node& node, const std::string& field,
+                          std::vector<std::string>& into, std::vector<Place>* places) {
+  std::vector<Place> own;
+  into = Strings(node, field, &own);
+  for (size_t i = 0; i < into.size() && !full(); ++i) {
+    PatternProblem problem = CheckPattern(into[i]);
+    if (!problem.message.empty()) {
+      Add(own[i], fmt::format("pattern '{}', byte {}: {}", into[i].substr(0, 200), problem.at + 1,
+                              problem.message));
+    }
+  }
+  if (places != nullptr) *places = std::move(own);
+}
+
+void Reader::ReadThreshold(const YAML::Node& node, Signature& signature) {
+  ForEachField(
+      node, "'threshold' must be a map", "threshold: {count: 3, within: 5m}",
+      [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+        if (name == "count") {
+          int64_t count = 0;
+          if (value.IsScalar()) {
+            const std::string& s = value.Scalar();
+            auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), count);
+            if (error != std::errc() || end != s.data() + s.size()) count = 0;
+          }
+          if (count < 1) {
+            Add(At(value), "'count' must be a number of hits from 1; write count: 1 instead");
+          } else {
+            signature.threshold_count = count;
+          }
+        } else if (name == "within") {
+          signature.threshold_within = Time(value, name, signature.threshold_within, false);
+          if (signature.threshold_within > std::chrono::hours(24)) {
+            Add(At(value), "'within' is more than a day; write 24h or less instead");
+          }
+        } else if (Contains(kFutureThreshold, name)) {
+          Add(At(key), fmt::format("'threshold.{}' is not supported by this version; write "
+                                   "{{count, within}} instead",
+                                   name));
+        } else {
+          Add(At(key), fmt::format("unknown field '{}' in 'threshold'; write 'count' or 'within' "
+                                   "instead",
+                                   name));
+        }
+      });
+}
+
+void Reader::ReadClears(const YAML::Node& node, ReadSignature& read, Place& quiet_at) {
+  ForEachField(node, "'clears' must be a map", "clears: {quiet: 10m}, or clears: {by: [id]},",
+               [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+                 if (name == "quiet") {
+                   quiet_at = At(key);
+                   read.signature.quiet = Time(value, name, read.signature.quiet, false);
+                 } else if (name == "by") {
+                   ReadReferences(value, "clears.by", read, read.signature.cleared_by);
+                 } else {
+                   Add(At(key), fmt::format("unknown field '{}' in 'clears'; write 'quiet' or 'by' "
+                                            "instead",
+                                            name));
+                 }
+               });
+}
+
+void Reader::ReadReferences(const YAML::Node& node, const std::string& field, ReadSignature& read,
+                            std::vector<std::string>& into) {
+  std::vector<Place> places;
+  into = Strings(node, field, &places);
+  for (size_t i = 0; i < into.size(); ++i) read.references.push_back({into[i], field, places[i]});
+}
+
+void Reader::ReadCauses(const YAML::Node& node, ReadSignature& read) {
+  const std::string instead = "causes: [{id: other-signature, same: node}]";
+  if (!node.IsSequence()) {
+    return Add(At(node), fmt::format("'causes' must be a list; write {} instead", instead));
+  }
+  std::set<std::pair<std::string, EntityKind>> seen;
+  for (const YAML::Node& item : node) {
+    Edge edge;
+    Place id_at;
+    ForEachField(item, "an item of 'causes' must be a map", instead,
+                 [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+                   if (name == "id") {
+                     edge.id = Id(value, "id");
+                     id_at = At(value);
+                   } else if (name == "same") {
+                     edge.same = Kind(value, "scope");
+                   } else if (name == "before") {
+                     edge.before = Time(value, name, edge.before, true);
+                   } else if (name == "after") {
+                     edge.after = Time(value, name, edge.after, true);
+                   } else {
+                     Add(At(key), fmt::format("unknown field '{}' in 'causes'; write 'id', 'same', "
+                                              "'before' or 'after' instead",
+                                              name));
+                   }
+                 });
+    if (!item.IsMap()) continue;
+    if (id_at.line == 0) {
+      Add(At(item), fmt::format("an item of 'causes' has no id; write {} instead", instead));
+      continue;
+    }
+    if (!seen.insert({edge.id, edge.same}).second) {
+      Add(id_at, fmt::format("'{}' is caused twice through the same {}; write it once", edge.id,
+                             EntityKindName(edge.same)));
+    }
+    read.references.push_back({edge.id, "causes", id_at});
+    read.signature.causes.push_back(std::move(edge));
+  }
+}
+
+void Reader::ReadExamples(const YAML::Node& node, const std::string& field,
+                          std::vector<Example>& into) {
+  if (!node.IsSequence()) {
+    return Add(At(node),
+               fmt::format("'{}' must be a list; write {}: ['...'] instead", field, field));
+  }
+  for (const YAML::Node& item : node) {
+    Example example;
+    example.file = file_;
+    example.line = At(item).line;
+    if (item.IsScalar() && !item.Scalar().empty()) {
+      example.text = item.Scalar();
+    } else {
+      ForEachField(
+          item, fmt::format("an item of '{}' must be a line of log", field),
+          "'the line' or {text: 'the line', captures: {name: value}}",
+          [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+            if (name == "text") {
+              example.text = String(value, "text");
+            } else if (name == "captures" && field == "examples") {
+              ForEachField(
+                  value, "'captures' must be a map", "captures: {name: 'value'}",
+                  [&](const std::string& capture, const YAML::Node&, const YAML::Node& want) {
+                    if (want.IsScalar()) {
+                      example.captures[capture] = want.Scalar();
+                    } else {
+                      Add(At(want),
+                          "a capture's value is a text; write it between single "
+                          "quotes");
+                    }
+                  });
+            } else {
+              Add(At(key), fmt::format("unknown field '{}' in '{}'; write 'text'{} instead", name,
+                                       field, field == "examples" ? " or 'captures'" : ""));
+            }
+          });
+      if (item.IsMap() && example.text.empty()) {
+        Add(At(item), fmt::format("an item of '{}' has no text; write text: '...'", field));
+      }
+    }
+    into.push_back(std::move(example));
+  }
+}
+
+void Reader::CheckExampleCaptures(const Signature& signature, const YAML::Node& node) {
+  std::set<std::string> names;
+  for (const std::string& pattern : signature.match) {
+    for (std::string& name : AnalysePattern(pattern).names) names.insert(std::move(name));
+  }
+  for (const Example& example : signature.examples) {
+    for (const auto& [name, value] : example.captures) {
+      if (names.count(name) > 0) continue;
+      Add({example.line, At(node).column},
+          fmt::format(
+              "the example expects capture '{}', which no pattern takes; write (?<{}>...) in "
+              "'match'",
+              name, name));
+    }
+  }
+}
+
+void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
+  ReadSignature read;
+  Signature& signature = read.signature;
+  read.place = At(node);
+  read.id_place = read.place;
+  signature.file = file_;
+  signature.line = read.place.line;
+  bool has_id = false, has_match = false;
+  Place quiet_at;
+  ForEachField(
+      node, "a signature is a map", "'- id: ...'",
+      [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
+        if (name == "id") {
+          has_id = true;
+          signature.id = Id(value, name);
+          read.id_place = At(value);
+        } else if (name == "title") {
+          signature.title = LocalText(value, name);
+        } else if (name == "streams") {
+          ReadStreams(value, signature);
+        } else if (name == "severity") {
+          std::optional<Severity> severity;
+          if (value.IsScalar()) severity = SeverityFromName(value.Scalar());
+          if (!severity) {
+            Add(At(value),
+                fmt::format("unknown severity {}; write info, warning, error or critical "
+                            "instead",
+                            Shown(value)));
+          } else {
+            signature.severity = *severity;
+          }
+        } else if (name == "kind") {
+          if (value.IsScalar() && value.Scalar() == "state") {
+            signature.kind = Signature::Kind::kState;
+          } else if (!value.IsScalar() || value.Scalar() != "occurrence") {
+            Add(At(value),
+                fmt::format("unknown kind {}; write occurrence or state instead", Shown(value)));
+          }
+        } else if (name == "entity") {
+          signature.entity = Kind(value, name);
+        } else if (name == "match") {
+          has_match = true;
+          ReadPatterns(value, name, signature.match, &read.match_places);
+          if (value.IsSequence() && value.size() == 0) {
+            Add(At(value), "'match' is empty; write match: ['...'] instead");
+          }
+        } else if (name == "unless") {
+          ReadPatterns(value, name, signature.unless, nullptr);
+        } else if (name == "each") {
+          signature.each = Bool(value, name);
+        } else if (name == "threshold") {
+          ReadThreshold(value, signature);
+        } else if (name == "clears") {
+          ReadClears(value, read, quiet_at);
+        } else if (name == "causes") {
+          ReadCauses(value, read);
+        } else if (name == "expected_during") {
+          ReadReferences(value, name, read, signature.expected_during);
+        } else if (name == "refines") {
+          ReadReferences(value, name, read, signature.refines);
+        } else if (name == "aliases") {
+          signature.aliases = Strings(value, name, &read.alias_places);
+        } else if (name == "references") {
+          signature.references = Strings(value, name);
+        } else if (name == "cause") {
+          signature.cause = LocalText(value, name);
+        } else if (name == "remedy") {
+          signature.remedy = LocalText(value, name);
+        } else if (name == "check") {
+          signature.check = String(value, name);
+        } else if (name == "examples") {
+          ReadExamples(value, name, signature.examples);
+        } else if (name == "counterexamples") {
+          ReadExamples(value, name, signature.counterexamples);
+        } else if (Contains(kFuture, name)) {
+          Add(At(key),
+              fmt::format("field '{}' is not supported by this version; leave it out", name));
+        } else {
+          std::string nearest = Nearest(name, kFields);
+          Add(At(key),
+              fmt::format("unknown field '{}'; {}", name.substr(0, 80),
+                          nearest.empty() ? "leave it out (signatures/README.md lists the fields)"
+                                          : "write '" + nearest + "' instead"));
+        }
+      });
+  if (node.IsMap()) {
+    if (!has_id) Add(read.place, "the signature has no id; write id: 'some-name'");
+    if (!has_match) Add(read.place, "the signature has no match; write match: ['...']");
+    if (signature.kind == Signature::Kind::kState && quiet_at.line != 0) {
+      Add(quiet_at,
+          "a state stays until it is unsaid, so 'quiet' can not end it; write clears: {by: "
+          "[id]} or kind: occurrence instead");
+    }
+    if (has_match) CheckExampleCaptures(signature, node);
+  }
+  if (!signature.id.empty()) out.push_back(std::move(read));
+}
+
+}  // namespace
+
+void ReadSignatures(const std::string& file, const std::string& text,
+                    std::vector<ReadSignature>& out, std::vector<LintIssue>& issues) {
+  try {
+    Reader(file, issues).Read(text, out);
+  } catch (const YAML::Exception& e) {
+    // Reading checks types first, so this is what yaml-cpp finds wrong by itself.
+    issues.push_back(
+        {file, e.mark.line + 1, e.mark.column + 1,
+         fmt::format("is not YAML ({}); quote patterns and examples with '...'", e.msg)});
+  }
+}
+
+}  // namespace tocsin::matcher
