@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+#include "api/board.h"
+#include "api/watch_stream.h"
+#include "base/signature.h"
+#include "base/time.h"
+#include "store/store.h"
+#include "tocsin/v1/incident.pb.h"
+#include "tocsin/v1/node.pb.h"
+#include "tocsin/v1/signature.pb.h"
+
+namespace tocsin::api {
+
+// Everything that can be asked, without the wire: gRPC, HTTP and tests call this. Thread-safe;
+// every call reads afresh. Errors carry a reason (error.h); those of the store pass through.
+class Query {
+ public:
+  // Asked now and then during a long scan: true ends it with CANCELLED. May be empty.
+  using Cancelled = std::function<bool()>;
+
+  // All outlive this. `clock` says what "-1h" in a filter is measured from.
+  Query(Board& board, const store::Store& store, std::shared_ptr<const Catalogue> catalogue,
+        const Clock& clock);
+
+  // Reads every incident of the parent once: about 3 us each, and holds one page.
+  absl::StatusOr<v1::ListIncidentsResponse> ListIncidents(const v1::ListIncidentsRequest& request,
+                                                          const Cancelled& cancelled = {}) const;
+  absl::StatusOr<v1::Incident> GetIncident(const v1::GetIncidentRequest& request) const;
+  // `wake` as in Board::Subscribe. The stream must not outlive the board.
+  absl::StatusOr<std::unique_ptr<WatchStream>> WatchIncidents(
+      const v1::WatchIncidentsRequest& request, std::function<void()> wake);
+
+  absl::StatusOr<v1::ListNodesResponse> ListNodes(const v1::ListNodesRequest& request,
+                                                  const Cancelled& cancelled = {}) const;
+  // By name; the node may be a unique prefix, and stand alone without its cluster.
+  absl::StatusOr<v1::Node> GetNode(const v1::GetNodeRequest& request,
+                                   const Cancelled& cancelled = {}) const;
+
+  absl::StatusOr<v1::ListSignaturesResponse> ListSignatures(
+      const v1::ListSignaturesRequest& request) const;
+  absl::StatusOr<v1::Signature> GetSignature(const v1::GetSignatureRequest& request) const;
+
+  // Replaces the catalogue; calls that are running finish with the one before.
+  void SetCatalogue(std::shared_ptr<const Catalogue> catalogue);
+
+ private:
+  std::shared_ptr<const Catalogue> GetCatalogue() const;
+  // Fills open_incidents of `nodes`.
+  absl::Status AddOpenIncidents(std::string_view cluster, const Cancelled& cancelled,
+                                google::protobuf::RepeatedPtrField<v1::Node>& nodes) const;
+
+  Board& board_;
+  const store::Store& store_;
+  const Clock& clock_;
+  mutable std::mutex mu_;
+  std::shared_ptr<const Catalogue> catalogue_;  // guarded by mu_
+};
+
+// "clusters/C" -> "C"; empty and "clusters/-" -> "" (all). INVALID_ARGUMENT otherwise.
+absl::StatusOr<std::string> ClusterOfParent(const std::string& parent);
+
+// A signature as clients see it.
+v1::Signature ToProto(const Signature& signature, const Catalogue& catalogue);
+
+}  // namespace tocsin::api
