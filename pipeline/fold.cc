@@ -31,14 +31,15 @@ bool Pause(Duration duration, std::stop_token stop) {
 }  // namespace
 
 Fold::Fold(const Options& options, const Catalogue& catalogue, store::Store& store,
-           api::Board& board)
-    : options_(options), catalogue_(catalogue), store_(store), board_(board) {}
+           api::Board& board, Pace& pace)
+    : options_(options), catalogue_(catalogue), store_(store), board_(board), pace_(pace) {}
 
 absl::Status Fold::Restore() {
   std::vector<v1::Incident> incidents;
   store::Store::Visitor visitor;
   visitor.row = [&](std::string key, state::v1::Row row) {
     stored_rows_.insert(key);
+    rows_bytes_ += row.ByteSizeLong();
     rows_.emplace(std::move(key), std::move(row));
   };
   visitor.problem = [&](state::v1::Problem problem) { state_.Put(catalogue_, std::move(problem)); };
@@ -72,11 +73,13 @@ void Fold::Add(Batch batch) {
     }
     std::string key = RowKey(row);
     auto [it, inserted] = rows_.try_emplace(key);
+    rows_bytes_ -= it->second.ByteSizeLong();
     if (inserted) {
       it->second = std::move(row);
     } else {
       MergeRow(row, it->second);
     }
+    rows_bytes_ += it->second.ByteSizeLong();
     dirty_rows_.insert(std::move(key));
   }
   for (state::v1::Tally& tally : batch.tallies) {
@@ -173,6 +176,8 @@ absl::Status Fold::Commit(std::stop_token stop) {
     for (const std::string& key : set.problems_deleted) state_.Remove(key);
     for (const auto& [key, row] : set.rows) stored_rows_.insert(key);
     for (const std::string& key : set.rows_deleted) stored_rows_.erase(key);
+    for (auto it = rows_.cbegin(); it != settled_end; ++it)
+      rows_bytes_ -= it->second.ByteSizeLong();
     rows_.erase(rows_.cbegin(), settled_end);
     dirty_rows_.clear();
     tallies_.clear();
@@ -182,13 +187,17 @@ absl::Status Fold::Commit(std::stop_token stop) {
     stats_.frontier = frontier_.at();
   }
 
+  pace_.frontier_nanos.store(ToNanos(frontier_.at()), std::memory_order_relaxed);
+  pace_.pressed.store(rows_bytes_ > options_.unsettled_bytes_max, std::memory_order_relaxed);
+
   // Settled incidents are shown at once, and with them an overlay that is as new.
   auto now = std::chrono::steady_clock::now();
   if (!set.incidents.empty() || (live_stale_ && now >= next_live_)) {
     board_.Publish(revision_, set.incidents, LiveOverlay());
     live_stale_ = false;
     auto cost = std::chrono::steady_clock::now() - now;
-    next_live_ = now + std::max<std::chrono::nanoseconds>(options_.live_every, 5 * cost);
+    auto rest = std::chrono::duration_cast<Duration>(cost / options_.live_share);
+    next_live_ = now + std::max<Duration>(options_.live_every, options_.live_share < 1 ? rest : Duration::zero());
   }
   return absl::OkStatus();
 }

@@ -19,6 +19,7 @@
 #include "correlate/fold.h"
 #include "correlate/state.h"
 #include "pipeline/frontier.h"
+#include "pipeline/pace.h"
 #include "store/store.h"
 
 namespace tocsin::pipeline {
@@ -32,11 +33,15 @@ class Fold {
     Duration commit_every = std::chrono::milliseconds(20);
     size_t commit_rows = 65'536;  // or earlier, when this many rows have been merged
     // The overlay of unsettled rows is computed anew at most this often, and never takes more than
-    // a fifth of the fold's time.
+    // this share of the fold's time.
     Duration live_every = std::chrono::milliseconds(40);
+    double live_share = 0.2;
     // Problems that ended this long before the frontier are forgotten; more than any edge reaches
     // back.
     Duration forget_after = std::chrono::hours(6);
+    // More undecided rows than this, and the lanes are asked to hold back the partitions that run
+    // ahead.
+    size_t unsettled_bytes_max = 256 << 20;
   };
   struct Stats {
     uint64_t commits = 0;
@@ -48,7 +53,8 @@ class Fold {
   };
 
   // The collaborators outlive the fold.
-  Fold(const Options& options, const Catalogue& catalogue, store::Store& store, api::Board& board);
+  Fold(const Options& options, const Catalogue& catalogue, store::Store& store, api::Board& board,
+       Pace& pace);
 
   // Reads back what the store holds. Call once, first.
   absl::Status Restore();
@@ -76,9 +82,11 @@ class Fold {
   const Catalogue& catalogue_;
   store::Store& store_;
   api::Board& board_;
+  Pace& pace_;
 
   correlate::State state_;
   correlate::PendingRows rows_;        // unsettled
+  size_t rows_bytes_ = 0;              // roughly what rows_ holds
   std::set<std::string> dirty_rows_;   // changed since the last commit
   std::set<std::string> stored_rows_;  // in the store: must be deleted once settled
   std::vector<state::v1::Tally> tallies_;

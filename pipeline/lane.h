@@ -13,6 +13,7 @@
 #include "base/row.h"
 #include "ingest/dead_letter.h"
 #include "ingest/decoder.h"
+#include "ingest/file_source.h"
 #include "ingest/kafka.h"
 #include "matcher/pattern_set.h"
 #include "matcher/row_builder.h"
