@@ -5,15 +5,16 @@
 // classified by what its line looks like, and that can only narrow what it is matched against.
 #include "ingest/decoder.h"
 
-#include <algorithm>
 #include <string>
 
 #include "ingest/cursor.h"
 #include "ingest/describe.h"
+#include "ingest/event_record.h"
 #include "ingest/identity.h"
 #include "ingest/json_reader.h"
 #include "ingest/line.h"
 #include "ingest/padding.h"
+#include "ingest/record_clock.h"
 
 namespace tocsin::ingest {
 namespace {
@@ -47,32 +48,19 @@ bool IsKernelFacility(std::string_view facility) {
   return facility.empty() || facility == "0" || facility == "kern";
 }
 
-// The container in "spec.containers{app}".
-std::string_view ContainerOfFieldPath(std::string_view path) {
-  const size_t open = path.find('{');
-  if (open == std::string_view::npos || path.back() != '}') return {};
-  return path.substr(open + 1, path.size() - open - 2);
-}
-
-// kubectl prints kinds in lower case, or in full with the group ("deployment.apps").
-std::string_view KindOfPrinted(std::string_view kind) {
-  if (kind == "pod") return "Pod";
-  if (kind == "node") return "Node";
-  return kind;
-}
-
 }  // namespace
 
 class Decoder::Impl final : public JsonReader::Handler {
  public:
-  explicit Impl(DecodeOptions options) : options_(std::move(options)) {}
+  explicit Impl(DecodeOptions options)
+      : options_(std::move(options)), clock_(options_.reference_time) {}
 
   void Decode(std::string_view payload, const Envelope& envelope, Sink& sink) {
     envelope_ = &envelope;
     sink_ = &sink;
     payload_ = payload;
     index_ = 0;
-    if (envelope.address.partition < 0 && source_ != envelope.address.source) StartSource();
+    if (clock_.Begin(envelope)) describe_.Reset();
     if (payload.size() > options_.max_payload_bytes) return Bad(BadReason::kTooLarge, payload);
     const std::string_view trimmed = TrimPayload(payload);
     if (trimmed.empty()) return Bad(BadReason::kEmpty, payload);
@@ -102,8 +90,6 @@ class Decoder::Impl final : public JsonReader::Handler {
   }
 
  private:
-  bool is_file() const { return envelope_->address.partition < 0; }
-
   // --- JSON ---
 
   // In kAuto: whether a payload that begins with a bracket is meant as JSON, broken or not.
@@ -127,7 +113,7 @@ class Decoder::Impl final : public JsonReader::Handler {
     const bool closed = json.back() == '}' || json.back() == ']';
     const bool damaged = read > 0 || *reason == BadReason::kTooDeep ||
                          (*reason == BadReason::kNotUtf8 && closed) ||
-                         (*reason == BadReason::kTruncated && !is_file());
+                         (*reason == BadReason::kTruncated && !clock_.is_file());
     if (must_be_json || damaged) return Bad(*reason, payload_);
     DecodeLine(StripNewline(payload_));
   }
@@ -192,67 +178,29 @@ class Decoder::Impl final : public JsonReader::Handler {
       record.stream = options_.trust.anonymous_containers_are_text ? StreamOfFile(f.file_path)
                                                                    : Stream::kContainer;
     } else {
-      ParseAnyLine(text, YearFor(f), &line);
+      ParseAnyLine(text, f.time != kNoTime ? YearHint{.previous = f.time} : clock_.Years(), &line);
+      if (line.shape == Line::Shape::kEvent) {  // no shipper sends kubectl's tables
+        line = Line{};
+        line.text = text;
+      }
       record.stream = StreamOfLine(line, StreamOfFile(f.file_path));
     }
     if (line.shape == Line::Shape::kPlain && record.stream == Stream::kKernel) {
       line.text = StripUptime(line.text);
     }
-    if (line.shape == Line::Shape::kEvent) FillEventRow(line, &record);
-    if (line.shape != Line::Shape::kEvent) record.text = line.text;
-    record.node = Pick(envelope_->node, f.kube_node, f.node, line.host, options_.node, record.node);
-    record.time = f.time != kNoTime ? ReadTime(f.time) : TimeOfLine(line);
-    Emit(record);
-  }
-
-  // An event is believed as the top-level record of a source, never from within a pod's output.
-  static bool IsEvent(const JsonFields& f) {
-    const EventJson& e = f.event;
-    return e.has_object && f.kubernetes_maps == 0 && !f.runtime_stream &&
-           !f.from_container_driver && f.transport.empty() &&
-           (e.api_kind.empty() || e.api_kind == "Event") && !e.kind.empty() &&
-           (!e.reason.empty() || f.text_rank != JsonFields::kNone || !e.note.empty());
+    record.text = line.text;
+    record.node = Pick(envelope_->node, f.kube_node, f.node, line.host, options_.node);
+    record.time = f.time != kNoTime ? clock_.Of(f.time) : clock_.Of(line);
+    sink_->OnRecord(record);
   }
 
   void EmitEvent(const JsonFields& f) {
-    const EventJson& e = f.event;
     Record record = NewRecord();
-    record.stream = Stream::kEvent;
     record.cluster = Pick(envelope_->cluster, f.cluster, options_.cluster);
-    const std::string_view message = f.text_rank != JsonFields::kNone ? f.text : e.note;
-    SetEventText(e.reason, StripNewline(message), &record);
-    record.event = {.uid = e.uid,
-                    .count = std::max<int64_t>({e.count, e.series_count, 1}),
-                    .reason = e.reason,
-                    .kind = e.kind,
-                    .name = e.name,
-                    .warning = e.type == "Warning"};
-    // An event about a node lies in namespace "default", which says nothing.
-    if (e.kind == "Node") {
-      record.node = e.name;
-    } else {
-      record.ns = Pick(e.ns, e.meta_ns);
-      if (e.component == "kubelet") record.node = e.host;
-      if (record.node.empty() && e.reporting_component == "kubelet") {
-        record.node = e.reporting_instance;
-      }
-      if (record.node.empty()) record.node = options_.node;
-    }
-    if (e.kind == "Pod") {
-      record.pod = e.name;
-      record.pod_uid = e.object_uid;
-      record.container = ContainerOfFieldPath(e.field_path);
-    }
-    Time time = f.time;
-    for (const Time candidate : {e.last, e.series_last, e.event_time, e.first, e.created}) {
-      if (candidate == kNoTime) continue;
-      time = candidate;
-      break;
-    }
-    // A series' last observation is later than the lastTimestamp that some writers leave standing.
-    if (e.series_last > time) time = e.series_last;
-    record.time = time != kNoTime ? ReadTime(time) : FallbackTime();
-    Emit(record);
+    FillEvent(f, &composed_, &record);
+    record.node = Pick(record.node, options_.node);
+    record.time = clock_.Of(TimeOfEvent(f));
+    sink_->OnRecord(record);
   }
 
   // --- printed lines ---
@@ -265,25 +213,26 @@ class Decoder::Impl final : public JsonReader::Handler {
     PodIdentity pod;
     if (PodOfPath(envelope_->path, &pod)) {
       FillPod(pod, &record);
-      UnwrapContainer(text, true, &line);
+      if (options_.format != Format::kText) UnwrapContainer(text, true, &line);
       record.stream = StreamOfPod(options_.trust, record.ns, record.pod, record.container);
     } else {
       ParseAs(options_.format, text, &line);
       record.stream = StreamOfLine(line, PromisedStream());
     }
     if (line.shape == Line::Shape::kEvent) {
-      FillEventRow(line, &record);
+      FillEvent(line, clock_.is_file() ? &describe_ : nullptr, &composed_, &record);
+      record.node = Pick(record.node, line.host, options_.node);
     } else {
       record.text = line.text;
-      if (line.shape == Line::Shape::kPlain && is_file()) describe_.Observe(text);
+      record.node = Pick(envelope_->node, line.host, options_.node);
+      if (line.shape == Line::Shape::kPlain && clock_.is_file()) describe_.Observe(text);
     }
-    record.node = Pick(envelope_->node, record.node, line.host, options_.node);
-    record.time = TimeOfLine(line);
-    Emit(record);
+    record.time = clock_.Of(line);
+    sink_->OnRecord(record);
   }
 
   void ParseAs(Format format, std::string_view text, Line* line) const {
-    const YearHint hint = Years();
+    const YearHint hint = clock_.Years();
     switch (format) {
       case Format::kCri:
         if (!ParseCri(text, line)) break;
@@ -371,7 +320,7 @@ class Decoder::Impl final : public JsonReader::Handler {
       }
     }
     if (want_time && text.size() > 21 && (IsDigit(text[1]) || text.substr(0, 5) == "time=")) {
-      if (!ParseKlog(text, Years(), line)) ParseLogfmt(text, line);
+      if (!ParseKlog(text, clock_.Years(), line)) ParseLogfmt(text, line);
     }
     line->shape = Line::Shape::kPlain;
   }
@@ -395,73 +344,6 @@ class Decoder::Impl final : public JsonReader::Handler {
     if (record->container_id.empty()) record->container_id = pod.container_id;
   }
 
-  void FillEventRow(const Line& line, Record* record) {
-    SetEventText(line.event_reason, line.event_message, record);
-    record->event = {.count = line.event_count,
-                     .reason = line.event_reason,
-                     .kind = KindOfPrinted(line.event_kind),
-                     .name = line.event_name,
-                     .warning = line.event_warning};
-    record->ns = line.event_ns;
-    if (line.event_kind.empty() && is_file()) {  // describe's table: its object stands above it
-      record->event.kind = describe_.kind();
-      record->event.name = describe_.name();
-      record->ns = describe_.ns();
-      record->node = describe_.node();
-    }
-    if (record->event.kind == "Pod") record->pod = record->event.name;
-    if (record->event.kind == "Node") {
-      record->node = record->event.name;
-      record->ns = {};
-    }
-  }
-
-  void SetEventText(std::string_view reason, std::string_view message, Record* record) {
-    composed_.assign(reason);
-    if (!reason.empty() && !message.empty()) composed_.push_back(' ');
-    composed_.append(message);
-    record->text = composed_;
-  }
-
-  // --- time ---
-
-  YearHint Years() const {
-    const Time not_after = envelope_->broker_time != kNoTime      ? envelope_->broker_time
-                           : envelope_->reference_time != kNoTime ? envelope_->reference_time
-                                                                  : options_.reference_time;
-    return {.previous = is_file() ? previous_read_ : kNoTime, .not_after = not_after};
-  }
-  YearHint YearFor(const JsonFields& f) const {
-    return f.time != kNoTime ? YearHint{.previous = f.time} : Years();
-  }
-  Time ReadTime(Time time) {
-    if (is_file()) previous_read_ = previous_ = time;
-    return time;
-  }
-  Time TimeOfLine(const Line& line) {
-    if (line.time != kNoTime) return ReadTime(line.time);
-    if (!line.has_uptime) return FallbackTime();
-    if (!is_file()) return FallbackTime();
-    if (!boot_known_) {
-      boot_ = FallbackTime() - line.uptime;
-      boot_known_ = true;
-    }
-    return previous_ = boot_ + line.uptime;
-  }
-  Time FallbackTime() {
-    if (envelope_->broker_time != kNoTime) return envelope_->broker_time;
-    if (previous_ == kNoTime) previous_ = envelope_->reference_time;
-    if (previous_ == kNoTime) previous_ = options_.reference_time;
-    if (previous_ == kNoTime) previous_ = TimeFromNanos(1);
-    return previous_;
-  }
-  void StartSource() {
-    source_ = envelope_->address.source;
-    previous_ = previous_read_ = kNoTime;
-    boot_known_ = false;
-    describe_.Reset();
-  }
-
   // --- out ---
 
   template <typename... Rest>
@@ -479,10 +361,6 @@ class Decoder::Impl final : public JsonReader::Handler {
     record.address.index = index_;
     return record;
   }
-  void Emit(Record& record) {
-    if (record.time == kNoTime) record.time = TimeFromNanos(1);
-    sink_->OnRecord(record);
-  }
   void Bad(BadReason reason, std::string_view payload) {
     Address address = envelope_->address;
     address.index = index_;
@@ -494,14 +372,9 @@ class Decoder::Impl final : public JsonReader::Handler {
   JsonReader inner_reader_;
   PadBuffer pad_;
   PadBuffer inner_pad_;
-  std::string composed_;
+  std::string composed_;  // texts that stand nowhere in the payload
 
-  // Of the file being read; Kafka records have the broker's time and need no neighbour's.
-  std::string source_;
-  Time previous_ = kNoTime;       // given to the record before
-  Time previous_read_ = kNoTime;  // the last that was really read
-  Time boot_ = kNoTime;
-  bool boot_known_ = false;
+  RecordClock clock_;
   DescribeContext describe_;
 
   // Of the call in progress.
