@@ -103,6 +103,10 @@ absl::StatusOr<std::vector<CatalogueText>> ReadTexts(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code error;
   std::vector<fs::path> paths;
+  if (!fs::exists(path, error) && !error) {
+    return InvalidArgument("{}: does not exist; write the directory of the signatures instead",
+                           path);
+  }
   if (fs::is_directory(path, error)) {
     fs::directory_iterator entries(path, error);
     for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
@@ -113,11 +117,8 @@ absl::StatusOr<std::vector<CatalogueText>> ReadTexts(const std::string& path) {
                              path);
     }
     std::sort(paths.begin(), paths.end());
-  } else if (!error && fs::exists(path, error)) {
-    paths.emplace_back(path);
   } else if (!error) {
-    return InvalidArgument("{}: does not exist; write the directory of the signatures instead",
-                           path);
+    paths.emplace_back(path);
   }
   if (error) {
     return InvalidArgument("{}: can not be read ({}); check its permissions", path,

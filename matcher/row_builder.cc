@@ -29,6 +29,9 @@ constexpr size_t kTalliesMax = 100'000;
 // More of a line than this is never looked at for evidence: redaction costs by the byte.
 constexpr size_t kEvidenceWindow_bytes = 8 * kSampleTextMax_bytes;
 
+// Of an overflow row, which is no entity of its own: neither counted nor ever beyond the cap.
+constexpr uint64_t kOverflowHash = 0;
+
 struct RowState {
   Row row;
   const Signature* signature = nullptr;
@@ -108,6 +111,8 @@ struct RowBuilder::Impl {
 
 RowBuilder::RowBuilder() : impl_(std::make_unique<Impl>()) {}
 RowBuilder::~RowBuilder() = default;
+size_t RowBuilder::tally_count() const { return impl_->tallies.size(); }
+
 size_t RowBuilder::bytes() const { return impl_->bytes; }
 const RowBuilder::Counters& RowBuilder::counters() const { return impl_->counters; }
 
@@ -166,20 +171,27 @@ void RowBuilder::Impl::AddRelated(const Finding& finding, RowState& state) {
 
 void RowBuilder::Impl::AddEvidence(const Record& record, Time time, RowState& state) {
   const auto& samples = state.row.samples();
-  if (samples.size() >= kSamplesMax && samples[kSamplesMax - 1].time() < ToNanos(time)) return;
-
-  state::v1::Sample sample;
   std::string scratch;
-  auto valid = [&](std::string_view text) { return std::string(ValidUtf8(text, scratch)); };
+  std::string_view source = ValidUtf8(record.address.source, scratch);
+  if (samples.size() >= kSamplesMax) {
+    // SampleLess without the sample: in a storm nearly every record ends here.
+    const state::v1::Sample& last = samples[kSamplesMax - 1];
+    if (std::tuple(ToNanos(time), source, record.address.partition, record.address.offset,
+                   record.address.index) >= std::tuple(last.time(), std::string_view(last.source()),
+                                                       last.partition(), last.offset(),
+                                                       last.index())) {
+      return;
+    }
+  }
+  state::v1::Sample sample;
   sample.set_time(ToNanos(time));
-  sample.set_node(valid(record.node));
+  sample.set_source(source.data(), source.size());
+  std::string_view node = ValidUtf8(record.node, scratch);
+  sample.set_node(node.data(), node.size());
   sample.set_stream(static_cast<uint32_t>(record.stream));
-  sample.set_source(valid(record.address.source));
   sample.set_partition(record.address.partition);
   sample.set_offset(record.address.offset);
   sample.set_index(record.address.index);
-  // The text last: it alone is dear, and the order is by time and address first.
-  if (samples.size() >= kSamplesMax && !SampleLess(sample, samples[kSamplesMax - 1])) return;
 
   std::string_view text = MatchedText(record.text);
   if (text.size() > kEvidenceWindow_bytes) {
@@ -284,13 +296,21 @@ void RowBuilder::Impl::Overflow(const std::vector<size_t>& members, size_t keep,
   // An entity can have several rows (nodes, streams): the cap counts entities.
   std::vector<uint64_t> hashes;
   hashes.reserve(members.size());
-  for (size_t i : members) hashes.push_back(rows[i].entity_hash);
+  for (size_t i : members) {
+    if (rows[i].entity_hash != kOverflowHash) hashes.push_back(rows[i].entity_hash);
+  }
   std::sort(hashes.begin(), hashes.end());
   hashes.erase(std::unique(hashes.begin(), hashes.end()), hashes.end());
   if (hashes.size() <= keep) return;
   uint64_t largest_kept = hashes[keep - 1];
 
   std::map<std::tuple<std::string, uint32_t>, size_t> into;  // entity, stream -> row
+  for (size_t i : members) {                                 // those of an earlier compaction go on
+    const Row& row = rows[i].row;
+    if (rows[i].entity_hash == kOverflowHash && (per_node || row.node().empty())) {
+      into.emplace(std::tuple(row.entity(), row.stream()), i);
+    }
+  }
   for (size_t i : members) {
     EntityKind kind = rows[i].signature->entity;
     if (rows[i].entity_hash <= largest_kept || kind == EntityKind::kCluster) continue;
@@ -305,8 +325,7 @@ void RowBuilder::Impl::Overflow(const std::vector<size_t>& members, size_t keep,
       gone.push_back(false);
       const Row& from = rows[i].row;
       state.signature = rows[i].signature;
-      // Never itself beyond the cap when rows are compacted again.
-      state.entity_hash = 0;
+      state.entity_hash = kOverflowHash;
       state.row.set_cluster(from.cluster());
       if (per_node) state.row.set_node(from.node());
       state.row.set_stream(stream);
