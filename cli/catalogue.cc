@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
+#include "cli/catalogue_path.h"
+#include "cli/command.h"
+
+#include "base/status.h"
+#include "matcher/catalogue_loader.h"
+
+namespace tocsin::cli {
+
+absl::StatusOr<std::shared_ptr<const Catalogue>> LoadCatalogueFor(const Program& program,
+                                                                  const std::string& dir) {
+  ASSIGN_OR_RETURN(std::string path,
+                   CataloguePath(dir, std::getenv("TOCSIN_SIGNATURES"), program.directory));
+  ASSIGN_OR_RETURN(std::unique_ptr<const Catalogue> catalogue, matcher::LoadCatalogue(path));
+  return std::shared_ptr<const Catalogue>(std::move(catalogue));
+}
+
+}  // namespace tocsin::cli
