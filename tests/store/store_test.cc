@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/store.h"
 
-#include <fstream>
 #include <random>
 
 #include "tests/store/testing.h"
@@ -10,7 +9,6 @@ namespace tocsin::store {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 
@@ -311,19 +309,15 @@ void Apply(const WriteSet& set, Model& model) {
     content.positions[PositionId(p)] = p.SerializeAsString();
   }
   for (const state::v1::Tally& tally : set.tallies) {
+    auto [it, first] = content.tallies.emplace(TallyId(tally), tally.SerializeAsString());
+    if (first) continue;
     state::v1::Tally sum;
-    if (auto it = content.tallies.find(TallyId(tally)); it != content.tallies.end()) {
-      ASSERT_TRUE(sum.ParseFromString(it->second));
-    } else {
-      sum = tally;
-      content.tallies[TallyId(tally)] = sum.SerializeAsString();
-      continue;
-    }
+    ASSERT_TRUE(sum.ParseFromString(it->second));
     sum.set_lines(sum.lines() + tally.lines());
     sum.set_bytes(sum.bytes() + tally.bytes());
     sum.set_first(std::min(sum.first(), tally.first()));
     sum.set_last(std::max(sum.last(), tally.last()));
-    content.tallies[TallyId(tally)] = sum.SerializeAsString();
+    it->second = sum.SerializeAsString();
   }
   if (set.frontier) content.frontier = ToNanos(*set.frontier);
   if (set.revision) content.revision = *set.revision;
