@@ -64,8 +64,10 @@ struct Board::Impl {
   int64_t revision = 0;
   std::shared_ptr<const Overlay> overlay = std::make_shared<Overlay>();
   absl::btree_set<std::string> names;  // of everything shown: what tells ADDED from MODIFIED
-  std::deque<std::pair<int64_t, std::string>> withdrawals;
-  int64_t oldest_resume = 0;  // from here on `withdrawals` is complete
+  // What left the overlay without being written, or left the store, and at which revision: the
+  // changes that the store cannot tell a watcher who resumes.
+  std::deque<std::pair<int64_t, std::string>> departures;
+  int64_t oldest_resume = 0;  // from here on `departures` is complete
   std::vector<std::weak_ptr<WatchQueue>> queues;
 
   Impl(const store::Store& s, const Options& o) : store(s), options(o) {}
@@ -75,15 +77,14 @@ struct Board::Impl {
     if (at != nullptr) *at = revision;
     return overlay;
   }
-  void Withdraw(int64_t at, const std::string& name);  // mu held
+  void Depart(int64_t at, const std::string& name);  // mu held
 };
 
-void Board::Impl::Withdraw(int64_t at, const std::string& name) {
-  names.erase(name);
-  withdrawals.emplace_back(at, name);
-  while (withdrawals.size() > options.withdrawals_max) {
-    oldest_resume = withdrawals.front().first + 1;
-    withdrawals.pop_front();
+void Board::Impl::Depart(int64_t at, const std::string& name) {
+  departures.emplace_back(at, name);
+  while (departures.size() > options.departures_max) {
+    oldest_resume = departures.front().first + 1;
+    departures.pop_front();
   }
 }
 
@@ -134,6 +135,7 @@ void Board::Publish(int64_t revision, const std::vector<Incident>& settled,
     told.insert(incident.name());
   }
   std::vector<std::shared_ptr<const Incident>> gone;
+  std::vector<std::string> reverted;
   for (const std::string& name : deleted) {
     if (overlay->contains(name) || !told.insert(name).second) continue;
     auto old = before->find(name);
@@ -150,6 +152,7 @@ void Board::Publish(int64_t revision, const std::vector<Incident>& settled,
     if (overlay->contains(name) || told.contains(name)) continue;
     absl::StatusOr<Incident> stored = impl_->store.GetIncident(name);
     if (stored.ok() && stored->name() == name) {
+      reverted.push_back(name);
       changed.push_back(std::make_shared<const Incident>(*std::move(stored)));
     } else if (stored.ok() || absl::IsNotFound(stored.status())) {
       gone.push_back(old.incident);
@@ -171,8 +174,10 @@ void Board::Publish(int64_t revision, const std::vector<Incident>& settled,
       events.push_back({is_new ? WatchIncidentsResponse::ADDED : WatchIncidentsResponse::MODIFIED,
                         std::move(incident)});
     }
+    for (const std::string& name : reverted) impl_->Depart(revision, name);
     for (auto& incident : gone) {
-      impl_->Withdraw(revision, incident->name());
+      impl_->names.erase(incident->name());
+      impl_->Depart(revision, incident->name());
       events.push_back({WatchIncidentsResponse::DELETED, std::move(incident)});
     }
     std::erase_if(impl_->queues, [&](const std::weak_ptr<WatchQueue>& weak) {
@@ -249,9 +254,9 @@ struct Board::Watch::Impl {
   int64_t joined;  // the revision from which on `queue` holds everything
   Phase phase;
   absl::Status error;
-  std::string cursor;       // kEverything: last name delivered
-  int64_t cursor_revision;  // kChanges: last revision delivered
-  std::vector<std::string> withdrawn;
+  std::string cursor;                      // kEverything: last name delivered
+  int64_t cursor_revision;                 // kChanges: last revision delivered
+  std::vector<std::string> departed;       // kChanges: to be told as they are by now
   std::shared_ptr<const Overlay> overlay;  // kChanges, kOverlay: as it was at `joined`
 
   absl::Status TakeEverything(size_t max, std::vector<Change>& out);
@@ -285,13 +290,19 @@ absl::Status Board::Watch::Impl::TakeEverything(size_t max, std::vector<Change>&
 }
 
 absl::Status Board::Watch::Impl::TakeChanges(size_t max, std::vector<Change>& out) {
-  for (std::string& name : withdrawn) {
-    Incident shell;
-    shell.set_name(std::move(name));
-    out.push_back(
-        {WatchIncidentsResponse::DELETED, std::make_shared<const Incident>(shell), after});
+  for (const std::string& name : departed) {
+    if (overlay->contains(name)) continue;  // is back, and told with the overlay
+    absl::StatusOr<Incident> incident = board->Get(name);
+    auto type = WatchIncidentsResponse::MODIFIED;
+    if (!incident.ok() || incident->name() != name) {
+      if (!incident.ok() && !absl::IsNotFound(incident.status())) return incident.status();
+      type = WatchIncidentsResponse::DELETED;
+      incident = Incident();
+      incident->set_name(name);
+    }
+    out.push_back({type, std::make_shared<const Incident>(*std::move(incident)), after});
   }
-  withdrawn.clear();
+  departed.clear();
   bool complete = true;
   RETURN_IF_ERROR(board->impl_->store.ScanChanges(cursor_revision, [&](const Incident& incident) {
     if (incident.revision() > joined) return false;  // waits in the queue
@@ -346,11 +357,10 @@ std::unique_ptr<Board::Watch> Board::Subscribe(int64_t after_revision, std::func
     return std::make_unique<Watch>(std::move(watch));
   } else {
     watch->phase = Watch::Impl::Phase::kChanges;
-    for (const auto& [revision, name] : impl_->withdrawals) {
+    std::unordered_set<std::string_view> told;
+    for (const auto& [revision, name] : impl_->departures) {
       // At `after` itself too: the overlay may have changed within a revision.
-      if (revision >= after_revision && !impl_->names.contains(name)) {
-        watch->withdrawn.push_back(name);
-      }
+      if (revision >= after_revision && told.insert(name).second) watch->departed.push_back(name);
     }
   }
   impl_->queues.push_back(watch->queue);

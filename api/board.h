@@ -27,9 +27,10 @@ class Board {
     // Distinct incidents that wait for one watcher; the one more drops it. Versions are shared
     // between watchers, so a waiting incident costs about 150 bytes.
     size_t watch_capacity = 65'536;
-    // Withdrawn and deleted names remembered for watchers that resume. A resume point from before
-    // the oldest of them (or from before the start of this process) is refused with OUT_OF_RANGE.
-    size_t withdrawals_max = 65'536;
+    // Names remembered that were live and fell back, or were withdrawn or deleted: what the store
+    // cannot tell a watcher that resumes. A resume point from before the oldest of them (or from before
+    // the start of this process) is refused with OUT_OF_RANGE.
+    size_t departures_max = 65'536;
   };
 
   // Reads the names of all stored incidents once. `store` outlives the board, the board its

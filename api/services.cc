@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/services.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "google/rpc/error_details.pb.h"
+#include <grpcpp/support/server_callback.h>
+
+#include "api/error.h"
+#include "api/rpc_status.h"
+#include "api/watch_reactor.h"
+#include "api/workers.h"
+#include "base/status.h"
+#include "tocsin/v1/incident.grpc.pb.h"
+#include "tocsin/v1/node.grpc.pb.h"
+#include "tocsin/v1/signature.grpc.pb.h"
+#include "tocsin/v1/silence.grpc.pb.h"
+
+namespace tocsin::api {
+namespace {
+
+using Context = grpc::CallbackServerContext;
+using Reactor = grpc::ServerUnaryReactor;
+
+absl::Status Busy() {
+  absl::Status status =
+      WithReason(Error(absl::StatusCode::kResourceExhausted,
+                       "too many requests wait for an answer; try again in a second"),
+                 "TOO_MANY_REQUESTS");
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(1);
+  status.SetPayload("type.googleapis.com/google.rpc.RetryInfo",
+                    absl::Cord(retry.SerializeAsString()));
+  return status;
+}
+
+// Runs `answer`, a StatusOr<Response>(cancelled), on a worker and finishes the call with what it
+// returns.
+template <typename Response, typename Answer>
+Reactor* Run(Workers& workers, Context* context, Response* response, Answer answer) {
+  Reactor* reactor = context->DefaultReactor();
+  bool posted = workers.TryPost([=] {
+    auto cancelled = [context] {
+      return context->IsCancelled() || std::chrono::system_clock::now() > context->deadline();
+    };
+    if (cancelled()) {
+      reactor->Finish(ToGrpc(WithReason(Error(absl::StatusCode::kDeadlineExceeded,
+                                              "the caller's deadline passed before its turn came"),
+                                        "DEADLINE_EXCEEDED")));
+      return;
+    }
+    auto result = answer(cancelled);
+    if (result.ok()) *response = *std::move(result);
+    reactor->Finish(ToGrpc(result.status()));
+  });
+  if (!posted) reactor->Finish(ToGrpc(Busy()));
+  return reactor;
+}
+
+Reactor* Refuse(Context* context, const char* what) {
+  Reactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpc(NotYet(what)));
+  return reactor;
+}
+
+class IncidentService final : public v1::IncidentService::CallbackService {
+ public:
+  IncidentService(Query& query, Workers& workers, WatchHub& watches)
+      : query_(query), workers_(workers), watches_(watches) {}
+
+  Reactor* ListIncidents(Context* context, const v1::ListIncidentsRequest* request,
+                         v1::ListIncidentsResponse* response) override {
+    return Run(workers_, context, response, [this, request](const Query::Cancelled& cancelled) {
+      return query_.ListIncidents(*request, cancelled);
+    });
+  }
+  Reactor* GetIncident(Context* context, const v1::GetIncidentRequest* request,
+                       v1::Incident* response) override {
+    return Run(workers_, context, response,
+               [this, request](const Query::Cancelled&) { return query_.GetIncident(*request); });
+  }
+  grpc::ServerWriteReactor<v1::WatchIncidentsResponse>* WatchIncidents(
+      Context* context, const v1::WatchIncidentsRequest* request) override {
+    return watches_.Watch(context, request);
+  }
+  Reactor* AcknowledgeIncident(Context* context, const v1::AcknowledgeIncidentRequest*,
+                               v1::Incident*) override {
+    return Refuse(context, "Acknowledging incidents");
+  }
+  Reactor* ResolveIncident(Context* context, const v1::ResolveIncidentRequest*,
+                           v1::Incident*) override {
+    return Refuse(context, "Resolving incidents by hand");
+  }
+  Reactor* ReopenIncident(Context* context, const v1::ReopenIncidentRequest*,
+                          v1::Incident*) override {
+    return Refuse(context, "Reopening incidents by hand");
+  }
+  Reactor* QueryStats(Context* context, const v1::QueryStatsRequest*,
+                      v1::QueryStatsResponse*) override {
+    return Refuse(context, "Querying statistics");
+  }
+
+ private:
+  Query& query_;
+  Workers& workers_;
+  WatchHub& watches_;
+};
+
+class NodeService final : public v1::NodeService::CallbackService {
+ public:
+  NodeService(Query& query, Workers& workers) : query_(query), workers_(workers) {}
+
+  Reactor* ListNodes(Context* context, const v1::ListNodesRequest* request,
+                     v1::ListNodesResponse* response) override {
+    return Run(workers_, context, response, [this, request](const Query::Cancelled& cancelled) {
+      return query_.ListNodes(*request, cancelled);
+    });
+  }
+  Reactor* GetNode(Context* context, const v1::GetNodeRequest* request,
+                   v1::Node* response) override {
+    return Run(workers_, context, response, [this, request](const Query::Cancelled& cancelled) {
+      return query_.GetNode(*request, cancelled);
+    });
+  }
+
+ private:
+  Query& query_;
+  Workers& workers_;
+};
+
+class SignatureService final : public v1::SignatureService::CallbackService {
+ public:
+  SignatureService(Query& query, Workers& workers) : query_(query), workers_(workers) {}
+
+  Reactor* ListSignatures(Context* context, const v1::ListSignaturesRequest* request,
+                          v1::ListSignaturesResponse* response) override {
+    return Run(workers_, context, response, [this, request](const Query::Cancelled&) {
+      return query_.ListSignatures(*request);
+    });
+  }
+  Reactor* GetSignature(Context* context, const v1::GetSignatureRequest* request,
+                        v1::Signature* response) override {
+    return Run(workers_, context, response,
+               [this, request](const Query::Cancelled&) { return query_.GetSignature(*request); });
+  }
+  Reactor* TestSignature(Context* context, const v1::TestSignatureRequest*,
+                         v1::TestSignatureResponse*) override {
+    return Refuse(context, "Trying signatures on lines");
+  }
+  Reactor* ReloadSignatures(Context* context, const v1::ReloadSignaturesRequest*,
+                            v1::ReloadSignaturesResponse*) override {
+    return Refuse(context, "Reloading signatures while running");
+  }
+  Reactor* ListNearMisses(Context* context, const v1::ListNearMissesRequest*,
+                          v1::ListNearMissesResponse*) override {
+    return Refuse(context, "Listing near misses");
+  }
+
+ private:
+  Query& query_;
+  Workers& workers_;
+};
+
+class SilenceService final : public v1::SilenceService::CallbackService {
+ public:
+  Reactor* CreateSilence(Context* context, const v1::CreateSilenceRequest*, v1::Silence*) override {
+    return Refuse(context, "Silencing");
+  }
+  Reactor* ListSilences(Context* context, const v1::ListSilencesRequest*,
+                        v1::ListSilencesResponse*) override {
+    return Refuse(context, "Silencing");
+  }
+  Reactor* ExpireSilence(Context* context, const v1::ExpireSilenceRequest*, v1::Silence*) override {
+    return Refuse(context, "Silencing");
+  }
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<grpc::Service>> MakeServices(Query& query, Workers& workers,
+                                                         WatchHub& watches) {
+  std::vector<std::unique_ptr<grpc::Service>> services;
+  services.push_back(std::make_unique<IncidentService>(query, workers, watches));
+  services.push_back(std::make_unique<NodeService>(query, workers));
+  services.push_back(std::make_unique<SignatureService>(query, workers));
+  services.push_back(std::make_unique<SilenceService>());
+  return services;
+}
+
+}  // namespace tocsin::api
