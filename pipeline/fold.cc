@@ -58,7 +58,8 @@ absl::Status Fold::Restore() {
   frontier_.TakeChanged();
   frontier_.Restore(store_.frontier());
   revision_ = store_.revision();
-  live_stale_ = !rows_.empty();
+  // What was shown before the restart is shown before the first question can be asked.
+  board_.Publish(revision_, {}, LiveOverlay());
   return absl::OkStatus();
 }
 
@@ -87,7 +88,8 @@ void Fold::Add(Batch batch) {
     tallies_.push_back(std::move(tally));
   }
   for (const state::v1::Position& position : batch.positions) frontier_.Update(position);
-  if (!batch.rows.empty()) live_stale_ = true;
+  // That a node was heard may end something in the overlay, too.
+  if (!batch.rows.empty() || !batch.tallies.empty()) live_stale_ = true;
   std::lock_guard lock(stats_mu_);
   stats_.rows += batch.rows.size();
   stats_.late_rows += late;
@@ -148,7 +150,9 @@ absl::Status Fold::Commit(std::stop_token stop) {
   correlate::Layer settled(state_, catalogue_);
   correlate::FoldSlots(rows_.cbegin(), settled_end, settled);
   if (frontier_.at() != kNoTime) {
-    correlate::Refresh(correlate::EndQuiet(frontier_.at(), settled), settled);
+    // Up to where rows are decided and not to the frontier itself, which lies within a slot: a hit
+    // in that slot may yet put the end off.
+    correlate::Refresh(correlate::EndQuiet(SlotEnd(frontier_.slot()), settled), settled);
   }
 
   store::WriteSet set;
@@ -197,7 +201,8 @@ absl::Status Fold::Commit(std::stop_token stop) {
     live_stale_ = false;
     auto cost = std::chrono::steady_clock::now() - now;
     auto rest = std::chrono::duration_cast<Duration>(cost / options_.live_share);
-    next_live_ = now + std::max<Duration>(options_.live_every, options_.live_share < 1 ? rest : Duration::zero());
+    next_live_ = now + std::max<Duration>(options_.live_every,
+                                          options_.live_share < 1 ? rest : Duration::zero());
   }
   return absl::OkStatus();
 }

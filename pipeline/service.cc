@@ -27,6 +27,7 @@ namespace tocsin::pipeline {
 namespace {
 
 constexpr Duration kHealthEvery = seconds(1);
+constexpr Duration kUnreachableAfter = seconds(3);
 constexpr int kEmbeddedPartitions = 4;
 
 class RunningService final : public Service {
@@ -105,13 +106,16 @@ class RunningService final : public Service {
   // Says in health what keeps us from hearing, and in the log when it changes.
   void WatchHealth(std::stop_token stop) {
     std::string shown = "starting";
+    Time last_reached = clock_.Now();
     std::mutex mu;
     std::condition_variable_any wake;
     std::unique_lock lock(mu);
     do {
       KafkaLanes::Stats lanes = lanes_->stats();
       std::string problem = lanes.problem;
-      if (problem.empty() && !lanes.reachable) {
+      if (lanes.reachable) last_reached = clock_.Now();
+      // Connections come and go; only what lasts is worth a word.
+      if (problem.empty() && clock_.Now() - last_reached > kUnreachableAfter) {
         problem = "the broker cannot be reached" +
                   (lanes.last_error.empty() ? "" : ": " + lanes.last_error);
       }
