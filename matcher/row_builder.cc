@@ -111,8 +111,6 @@ struct RowBuilder::Impl {
 
 RowBuilder::RowBuilder() : impl_(std::make_unique<Impl>()) {}
 RowBuilder::~RowBuilder() = default;
-size_t RowBuilder::tally_count() const { return impl_->tallies.size(); }
-
 size_t RowBuilder::bytes() const { return impl_->bytes; }
 const RowBuilder::Counters& RowBuilder::counters() const { return impl_->counters; }
 

@@ -50,8 +50,6 @@ class RowBuilder {
   // Roughly what the rows hold. Take them when it passes what a batch should weigh: nothing else
   // bounds the rows of a storm with very many signatures.
   size_t bytes() const;
-  // Tallies TakeTallies would append, at most.
-  size_t tally_count() const;
   const Counters& counters() const;
 
  private:

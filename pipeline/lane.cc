@@ -97,7 +97,7 @@ void Lane::OnBad(ingest::BadReason reason, std::string_view payload, const Addre
       {.time = progress_, .reason = name, .address = address, .bytes = payload});
 }
 
-bool Lane::MustFlushTallies() const { return rows_.tally_count() >= 2000; }
+bool Lane::MustFlushTallies() const { return rows_.TallyCount() >= 2000; }
 
 Batch Lane::Flush(bool tallies) {
   Batch batch = rows_.TakeRows();
