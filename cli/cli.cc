@@ -8,6 +8,7 @@
 #include "cli/catalogue_path.h"
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/text.h"
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -42,7 +43,10 @@ std::string Sentence(const CLI::ParseError& error) {
       what = fmt::format("does not take \"{}\"", what.substr(prefix.size()));
     }
   }
-  if (what == "A subcommand is required") what = "a command is missing";
+  // "--node: 1 required TEXT missing"
+  if (size_t at = what.find(": 1 required "); at != std::string::npos) {
+    what = what.substr(0, at) + " needs a value behind it";
+  }
   return what;
 }
 
@@ -103,8 +107,13 @@ int Run(int argc, char** argv) {
     out.Line("tocsin " TOCSIN_VERSION);
     return kDone;
   } catch (const CLI::ParseError& error) {
-    std::string path = CommandPath(app);
-    Complain(fmt::format("{}; see `{} --help`", Sentence(error), path));
+    std::string what = Sentence(error);
+    if (what == "A subcommand is required") {
+      std::vector<std::string> given = app.remaining(true);
+      what = given.empty() ? "a command is missing"
+                           : fmt::format("there is no command \"{}\"", Printable(given.front()));
+    }
+    Complain(fmt::format("{}; see `{} --help`", what, CommandPath(app)));
     return kUsage;
   }
   return action();

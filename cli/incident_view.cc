@@ -54,6 +54,10 @@ std::string When(Time time, Time now) {
   return Age(now - time);
 }
 
+bool SameLine(const v1::Evidence& a, const v1::Evidence& b) {
+  return a.node() == b.node() && a.stream() == b.stream() && a.text() == b.text();
+}
+
 // --- parts of a story ---
 
 class Story {
@@ -230,17 +234,27 @@ class Story {
       node_width = std::max(node_width, DisplayWidth(line.node()));
       stream_width = std::max(stream_width, DisplayWidth(line.stream()));
     }
-    size_t shown = 0;
-    for (const v1::Evidence& line : incident_.evidence()) {
-      if (shown == options_.evidence_max) break;
-      ++shown;
+    int at = 0;
+    for (size_t shown = 0; at < incident_.evidence_size() && shown < options_.evidence_max;
+         ++shown) {
+      const v1::Evidence& line = incident_.evidence(at);
+      // A burst prints the same line over and over: once is enough to read.
+      int same = 1;
+      while (at + same < incident_.evidence_size() &&
+             SameLine(line, incident_.evidence(at + same))) {
+        ++same;
+      }
+      at += same;
       std::string head = fmt::format("  {}  {}  {}  ", ClockTime(TimeOf(line.time())),
                                      Pad(Printable(line.node()), std::min<size_t>(node_width, 30)),
                                      Pad(line.stream(), stream_width));
-      size_t room = out_.width() > DisplayWidth(head) + 30 ? out_.width() - DisplayWidth(head) : 30;
-      out_.Line(out_.Paint(Colour::kDim, head) + Cut(Printable(line.text()), room));
+      std::string tail = same > 1 ? fmt::format("  ({} times)", same) : "";
+      size_t used = DisplayWidth(head) + tail.size();
+      size_t room = out_.width() > used + 30 ? out_.width() - used : 30;
+      out_.Line(out_.Paint(Colour::kDim, head) + Cut(Printable(line.text()), room) +
+                out_.Paint(Colour::kDim, tail));
     }
-    size_t left = static_cast<size_t>(incident_.evidence_size()) - shown;
+    auto left = static_cast<size_t>(incident_.evidence_size() - at);
     if (left > 0) out_.Line(fmt::format("  ... and {}", Plural(left, "more line")));
     out_.Line("");
   }

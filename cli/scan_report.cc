@@ -68,7 +68,7 @@ void Report(const pipeline::ScanStats& stats, const std::string& found) {
   if (!found.empty()) text += ", " + found;
   if (bad > 0) text += fmt::format("; {} passed over ({})", Plural(bad, "bad line"), reasons);
   Complain(text);
-  for (const std::string& file : stats.unreadable) Complain("cannot read " + Printable(file));
+  for (const std::string& file : stats.unreadable) Complain(Printable(file));
 }
 
 }  // namespace tocsin::cli

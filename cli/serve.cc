@@ -81,8 +81,8 @@ void AddServe(CLI::App& app, const Program& program, Action& action) {
                  "on SIGTERM or Ctrl-C: what was read is kept, and the next start goes on from "
                  "there without losing "
                  "or repeating anything; a second signal ends at once. Flags win over --config.",
-                 "  tocsin serve --data-dir ./data --kafka-brokers kafka-0:9092,kafka-1:9092 "
-                 "--kafka-topics node-logs,events\n"
+                 "  tocsin serve --data-dir ./data --kafka-brokers kafka:9092 --kafka-topics "
+                 "node-logs,events\n"
                  "  tocsin serve --config /etc/tocsin/config.yaml\n"
                  "  tocsin serve --data-dir ./data --embedded-kafka      a broker inside, for "
                  "trying things out\n");
