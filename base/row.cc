@@ -79,6 +79,13 @@ bool AddToSet(std::string_view item, int max,
   return InsertSorted(std::string(item), max, std::less<std::string>(), set);
 }
 
+std::string PastKey(std::string_view problem_key, std::string_view incident) {
+  std::string key(problem_key);
+  key += '\0';
+  key += incident;
+  return key;
+}
+
 void MergeRow(const state::v1::Row& from, state::v1::Row& into) {
   into.set_hits(into.hits() + from.hits());
   into.set_lines(into.lines() + from.lines());

@@ -32,8 +32,11 @@ std::string RowKey(const state::v1::Row& row);
 // The key of a problem, unique over clusters: "cluster\0signature\0kind/name".
 std::string ProblemKey(std::string_view cluster, std::string_view signature,
                        std::string_view entity);
+// The key of what a problem was to an incident before it began anew (Problem.past_of).
+std::string PastKey(std::string_view problem_key, std::string_view incident);
 inline std::string ProblemKey(const state::v1::Problem& problem) {
-  return ProblemKey(problem.cluster(), problem.signature(), problem.entity());
+  std::string key = ProblemKey(problem.cluster(), problem.signature(), problem.entity());
+  return problem.past_of().empty() ? key : PastKey(key, problem.past_of());
 }
 
 // Adds `from` into `into`; both have the same key.

@@ -107,6 +107,7 @@ void Merge(const std::string& from, const std::string& into, Layer& layer,
   for (const std::string& key : MembersOf(old)) {
     const Problem* member = layer.Find(key);
     if (member != nullptr && member->incident() == from) Join(key, into, layer);
+    if (const Problem* past = layer.FindPast(key, from)) layer.KeepPast(*past, into);
   }
   v1::Incident& kept = layer.EditIncident(into);
   for (const v1::Why& why : old.why()) {
@@ -114,6 +115,17 @@ void Merge(const std::string& from, const std::string& into, Layer& layer,
   }
   // Rendered from here on by what it was merged into; its own members stay listed as they were.
   for (const v1::Problem& member : old.problems()) *kept.add_problems() = member;
+  // Nothing brings it up to date any more, so it may not show whether an end had been noticed by
+  // now.
+  v1::Severity worst = v1::SEVERITY_UNSPECIFIED;
+  for (v1::Problem& member : *old.mutable_problems()) {
+    member.set_state(v1::Problem::CLEARED);
+    worst = std::max(worst, member.severity());
+  }
+  old.mutable_root_cause()->set_state(v1::Problem::CLEARED);
+  old.set_severity(worst);
+  old.clear_reopen_count();
+  *old.mutable_resolve_time() = old.last_hit_time();
   old.set_state(v1::Incident::RESOLVED);
   old.set_resolve_reason(v1::Incident::MERGED);
   old.set_merged_into(into);

@@ -90,6 +90,27 @@ void BeginAnew(Problem& problem) {
   problem = std::move(fresh);
 }
 
+// A hit that came late, from within a quiet time that was believed: it had not ended.
+bool WasNotQuiet(const Problem& problem, int64_t hit) {
+  return !problem.active() && problem.episode() != 0 &&
+         problem.clear_reason() == v1::Incident::QUIET_PERIOD && hit < problem.cleared();
+}
+
+void TakeBackEnd(Problem& problem) {
+  problem.set_active(true);
+  problem.set_cleared(0);
+  problem.set_clear_reason(0);
+  problem.clear_window();
+}
+
+// Whether a hit can open the problem. What is logged of the time before a recovery but comes after
+// it counts, and opens nothing again.
+bool MayOpen(const Problem& problem, int64_t last_hit) {
+  return !problem.active() &&
+         (problem.episode() == 0 || problem.clear_reason() == v1::Incident::QUIET_PERIOD ||
+          last_hit > problem.cleared());
+}
+
 // Onset at the window's first hit. Returns nothing: the caller knows that it opened.
 void Open(Problem& problem) {
   int64_t onset = problem.window(0).first();
@@ -126,10 +147,19 @@ bool FoldProblem(std::span<const Row* const> rows, const Signature& signature, L
   for (const Row* row : rows) first = std::min(first, row->first());
   Time first_time = TimeFromNanos(first);
   Prune(head.slot(), signature, problem);
-  if (IsOver(problem, first_time)) BeginAnew(problem);
+  if (WasNotQuiet(problem, first)) TakeBackEnd(problem);
+  if (IsOver(problem, first_time)) {
+    // Only an incident with other members can be rendered again.
+    const v1::Incident* incident = layer.FindIncident(problem.incident());
+    if (incident != nullptr && incident->problems_size() > 1) {
+      layer.KeepPast(problem, problem.incident());
+    }
+    BeginAnew(problem);
+  }
 
-  int64_t hits = 0;
+  int64_t hits = 0, last = 0;
   for (const Row* row : rows) {
+    last = std::max(last, row->last());
     hits += row->hits() + EventHits(*row, problem);
     problem.set_lines(problem.lines() + row->lines());
     problem.set_first(problem.first() == 0 ? row->first()
@@ -148,7 +178,7 @@ bool FoldProblem(std::span<const Row* const> rows, const Signature& signature, L
   problem.set_hits(problem.hits() + hits);
 
   bool opened = false;
-  if (!problem.active() && hits > 0) {
+  if (MayOpen(problem, last) && hits > 0) {
     Problem::Bucket* bucket = problem.add_window();
     bucket->set_slot(head.slot());
     bucket->set_hits(hits);
@@ -173,9 +203,11 @@ void FoldClear(std::span<const Row* const> rows, const Signature& clearer, Layer
         if (EntityFromString(entity).kind != cleared->entity) continue;
         for (const std::string& key : layer.Sharing(row->cluster(), cleared->id, entity)) {
           const Problem* found = layer.Find(key);
-          if (found == nullptr || !found->active() || found->entity() != entity) continue;
+          if (found == nullptr || found->entity() != entity) continue;
           if (row->last() < found->last()) continue;
           Time at = TimeFromNanos(row->first() >= found->last() ? row->first() : row->last());
+          // A recovery that comes late is believed before the quiet time that came early.
+          if (!found->active() && !WasNotQuiet(*found, ToNanos(at))) continue;
           Time quiet = QuietDeadline(layer.catalogue(), *found);
           if (quiet <= at) {  // it had ended by itself; this record proves that we would have heard
             End(quiet, v1::Incident::QUIET_PERIOD, layer.Edit(key));

@@ -26,8 +26,10 @@ v1::Severity ToProto(Severity severity) { return static_cast<v1::Severity>(sever
 
 struct Member {
   std::string key;
-  const Problem* problem;  // nullptr: has gone on to another episode
+  // As it is or, where it has gone on to another episode elsewhere, as it was. nullptr: forgotten.
+  const Problem* problem;
   v1::Problem shown;
+  const Problem* past = nullptr;  // an earlier episode in the same incident
 };
 
 std::string KeyOf(const v1::Incident& incident, const v1::Problem& problem) {
@@ -73,6 +75,11 @@ int CountReopens(const std::vector<Member>& members) {
     spells.emplace_back(member.problem->onset(), member.problem->active()
                                                      ? std::numeric_limits<int64_t>::max()
                                                      : member.problem->cleared());
+    if (member.past == nullptr) continue;
+    for (const Problem::Spell& spell : member.past->spells()) {
+      spells.emplace_back(spell.onset(), spell.cleared());
+    }
+    spells.emplace_back(member.past->onset(), member.past->cleared());
   }
   std::sort(spells.begin(), spells.end());
   int gaps = 0;
@@ -243,8 +250,18 @@ void RenderIncident(const Layer& layer, v1::Incident& incident) {
   for (const v1::Problem& problem : incident.problems()) {
     std::string key = KeyOf(incident, problem);
     const Problem* current = layer.Find(key);
+    const Problem* past = layer.FindPast(key, incident.name());
     bool ours = current != nullptr && current->incident() == incident.name();
-    by_key[key] = {key, ours ? current : nullptr, ours ? Show(*current, layer) : problem};
+    if (!ours) current = past;
+    Member& member = by_key[key];
+    member = {key, current, current != nullptr ? Show(*current, layer) : problem};
+    if (ours && past != nullptr) {
+      member.past = past;
+      member.shown.set_hit_count(Saturated(current->hits() + past->hits()));
+      member.shown.set_line_count(Saturated(current->lines() + past->lines()));
+      SetTime(TimeFromNanos(std::min(current->first(), past->first())),
+              *member.shown.mutable_first_hit_time());
+    }
   }
   std::vector<Member> members;
   for (auto& [key, member] : by_key) members.push_back(std::move(member));

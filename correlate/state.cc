@@ -37,7 +37,7 @@ std::vector<std::string> SharingKeys(const Catalogue& catalogue,
                                      const state::v1::Problem& problem) {
   std::vector<std::string> keys;
   const Signature* signature = catalogue.Find(problem.signature());
-  if (signature == nullptr || problem.episode() == 0) return keys;
+  if (signature == nullptr || problem.episode() == 0 || !problem.past_of().empty()) return keys;
   uint32_t kinds = TyingKinds(catalogue, *signature);
   for (const std::string& entity : problem.related()) {
     if (kinds >> static_cast<int>(EntityFromString(entity).kind) & 1) {
@@ -70,6 +70,10 @@ void State::Unindex(const state::v1::Problem& problem) {
 
 void State::Put(const Catalogue& catalogue, state::v1::Problem problem) {
   std::string key = ProblemKey(problem);
+  if (!problem.past_of().empty()) {  // only looked up; keeps no incident in memory
+    problems_[key] = std::move(problem);
+    return;
+  }
   if (auto old = problems_.find(key); old != problems_.end()) {
     if (old->second.active()) {
       quiet_at_.erase({ToNanos(QuietDeadline(catalogue, old->second)), key});
@@ -110,8 +114,10 @@ void State::Remove(const std::string& problem_key) {
   auto it = problems_.find(problem_key);
   if (it == problems_.end()) return;
   TOCSIN_CHECK(!it->second.active());
-  Unindex(it->second);
-  Release(it->second.incident());
+  if (it->second.past_of().empty()) {
+    Unindex(it->second);
+    Release(it->second.incident());
+  }
   problems_.erase(it);
 }
 
@@ -188,6 +194,30 @@ v1::Incident& Layer::EditIncident(const std::string& name) {
     it->second.set_name(name);
   }
   return it->second;
+}
+
+void Layer::KeepPast(const state::v1::Problem& problem, const std::string& incident) {
+  state::v1::Problem past = problem;
+  past.set_past_of(incident);
+  past.clear_events();
+  past.clear_window();
+  std::string key = ProblemKey(past);
+  if (const state::v1::Problem* earlier = Find(key)) {
+    past.set_hits(past.hits() + earlier->hits());
+    past.set_lines(past.lines() + earlier->lines());
+    past.set_first(std::min(past.first(), earlier->first()));
+    auto* spells = past.mutable_spells();
+    spells->MergeFrom(earlier->spells());
+    state::v1::Problem::Spell* spell = spells->Add();
+    spell->set_onset(earlier->onset());
+    spell->set_cleared(earlier->cleared());
+  }
+  problems_[key] = std::move(past);
+}
+
+const state::v1::Problem* Layer::FindPast(const std::string& key,
+                                          const std::string& incident) const {
+  return Find(PastKey(key, incident));
 }
 
 void Layer::Index(const std::string& key, const state::v1::Problem& problem) {

@@ -92,6 +92,12 @@ class Layer {
   const v1::Incident* FindIncident(std::string_view name) const;
   v1::Incident& EditIncident(const std::string& name);
 
+  // Remembers what `problem` was to `incident`, for it is about to begin anew or its incident to be
+  // merged: what an incident shows must not depend on whether it was rendered before or after.
+  void KeepPast(const state::v1::Problem& problem, const std::string& incident);
+  // What KeepPast has; nullptr if nothing.
+  const state::v1::Problem* FindPast(const std::string& key, const std::string& incident) const;
+
   // Makes the problem's present entities findable by Sharing. Call after its related set grew.
   void Index(const std::string& key, const state::v1::Problem& problem);
   // Keys of problems of `signature` that name `entity`, in order.
