@@ -191,6 +191,7 @@ bool FoldProblem(std::span<const Row* const> rows, const Signature& signature, L
     }
   }
   if (problem.episode() != 0) layer.Index(key, problem);
+  layer.Watch(key, problem);
   return opened;
 }
 
@@ -279,11 +280,9 @@ Transitions FoldRows(std::span<const Row* const> rows, Layer& layer) {
 
 std::vector<std::string> EndQuiet(Time until, Layer& layer) {
   std::vector<std::string> ended;
-  for (const std::string& key : layer.base().QuietBy(until)) {
+  for (const std::string& key : layer.QuietBy(until)) {
     const Problem* problem = layer.Find(key);
-    if (problem == nullptr || !problem->active()) continue;
     Time deadline = QuietDeadline(layer.catalogue(), *problem);
-    if (deadline > until) continue;  // hit again within this layer
     // A problem seen on many nodes is over when any of them is still heard: its entity is wider
     // than a node, and one node that keeps logging without the failure is proof enough.
     bool heard =
@@ -295,7 +294,6 @@ std::vector<std::string> EndQuiet(Time until, Layer& layer) {
     End(deadline, v1::Incident::QUIET_PERIOD, layer.Edit(key));
     ended.push_back(key);
   }
-  std::sort(ended.begin(), ended.end());
   return ended;
 }
 

@@ -235,6 +235,34 @@ std::vector<std::string> Layer::Sharing(std::string_view cluster, std::string_vi
   return {keys.begin(), keys.end()};
 }
 
+void Layer::Watch(const std::string& key, const state::v1::Problem& problem) {
+  Time deadline = QuietDeadline(catalogue_, problem);
+  if (problem.active() && deadline != kMaxTime) quiet_at_.insert({ToNanos(deadline), key});
+}
+
+std::vector<std::string> Layer::QuietBy(Time until) {
+  std::vector<std::string> keys;
+  for (std::string& key : base_.QuietBy(until)) {
+    const state::v1::Problem* problem = Find(key);
+    if (problem->active() && QuietDeadline(catalogue_, *problem) <= until) {
+      keys.push_back(std::move(key));
+    }
+  }
+  for (auto it = quiet_at_.begin(); it != quiet_at_.end() && it->first <= ToNanos(until);) {
+    const state::v1::Problem* problem = Find(it->second);
+    if (problem != nullptr && problem->active() &&
+        ToNanos(QuietDeadline(catalogue_, *problem)) == it->first) {
+      keys.push_back(it->second);
+      ++it;
+    } else {
+      it = quiet_at_.erase(it);  // ended, or hit again and in here a second time
+    }
+  }
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  return keys;
+}
+
 void Layer::ApplyTo(State& state) const {
   TOCSIN_CHECK(&state == &base_);
   for (const auto& [key, problem] : problems_) state.Put(catalogue_, problem);

@@ -104,6 +104,11 @@ class Layer {
   std::vector<std::string> Sharing(std::string_view cluster, std::string_view signature,
                                    std::string_view entity) const;
 
+  // Makes the end of its quiet time findable by QuietBy. Call after it was hit.
+  void Watch(const std::string& key, const state::v1::Problem& problem);
+  // As State::QuietBy, with the changes of this layer.
+  std::vector<std::string> QuietBy(Time until);
+
   // Another name of an incident.
   void Alias(const std::string& name, const std::string& incident) { aliases_[name] = incident; }
 
@@ -121,6 +126,7 @@ class Layer {
   std::map<std::string, v1::Incident> incidents_;
   std::map<std::string, std::string> aliases_;
   std::unordered_map<std::string, State::KeySet, StringHash, std::equal_to<>> sharing_;
+  std::set<std::pair<int64_t, std::string>> quiet_at_;  // as the base's; may hold what is past
 };
 
 // The end of the quiet time after which an occurrence counts as over; kMaxTime for other problems.

@@ -100,7 +100,7 @@ absl::StatusOr<std::unique_ptr<KafkaLanes>> KafkaLanes::Start(const Options& opt
   lanes->lane_stats_.resize(static_cast<size_t>(options.lanes));
   for (int i = 0; i < options.lanes; ++i) lanes->workers_.push_back(std::make_unique<Worker>());
 
-  absl::Status planned = lanes->Plan(options.first_contact, options.reset);
+  absl::Status planned = lanes->Plan(options.first_contact, options.reset, {});
   if (!planned.ok() && planned.code() != absl::StatusCode::kUnavailable) return planned;
   if (!planned.ok()) lanes->Fail(planned);
 
@@ -114,7 +114,7 @@ absl::StatusOr<std::unique_ptr<KafkaLanes>> KafkaLanes::Start(const Options& opt
       // Not once connected yet: keep trying, more often than when all is well.
       Duration pause = std::chrono::milliseconds(500);
       while (Pause(pause, stop)) {
-        absl::Status status = self->Plan(kDescribeTimeout, self->options_.reset);
+        absl::Status status = self->Plan(kDescribeTimeout, self->options_.reset, stop);
         self->Fail(status);
         if (status.ok()) break;
         pause = std::min<Duration>(pause * 2, seconds(5));
@@ -134,7 +134,7 @@ void KafkaLanes::Fail(const absl::Status& status) {
 }
 
 // Assigns every partition that is not assigned yet.
-absl::Status KafkaLanes::Plan(Duration timeout, ingest::Reset reset) {
+absl::Status KafkaLanes::Plan(Duration timeout, ingest::Reset reset, std::stop_token stop) {
   ASSIGN_OR_RETURN(ingest::Layout layout, admin_->Describe(timeout));
   ASSIGN_OR_RETURN(std::vector<state::v1::Position> positions, store_.Positions());
   ASSIGN_OR_RETURN(ingest::StartPlan plan,
@@ -158,6 +158,21 @@ absl::Status KafkaLanes::Plan(Duration timeout, ingest::Reset reset) {
     lost += static_cast<uint64_t>(gap.to - gap.from);
     spdlog::warn("kafka: {} lost offsets {} to {}: retention took them before they were read",
                  ingest::ToString(gap.id), gap.from, gap.to);
+  }
+  // The fold must know of every partition before anything of any is handed over: one that it does
+  // not know does not hold the frontier, and its lines would be late.
+  Batch announcement;
+  for (const ingest::StartAt& start : plan.starts) {
+    if (assigned_.contains(start.id) || stored.contains(start.id)) continue;
+    state::v1::Position& position = announcement.positions.emplace_back();
+    position.set_source(start.id.topic);
+    position.set_partition(start.id.partition);
+    position.set_log_id(log_id_);
+    position.set_next_hit(start.offset);
+    position.set_next_tally(start.offset);
+  }
+  if (!announcement.empty() && !channel_.Send(std::move(announcement), stop)) {
+    return absl::CancelledError("stopped");
   }
   for (const ingest::StartAt& start : plan.starts) {
     if (assigned_.contains(start.id)) continue;
@@ -191,7 +206,7 @@ void KafkaLanes::Supervise(std::stop_token stop) {
     }
     if (Clock::now() < next_describe) continue;
     next_describe = Clock::now() + options_.describe_every;
-    absl::Status status = Plan(kDescribeTimeout, ingest::Reset::kNo);
+    absl::Status status = Plan(kDescribeTimeout, ingest::Reset::kNo, stop);
     // That the broker is away shows in the consumers' health, and they resume by themselves.
     if (status.code() != absl::StatusCode::kUnavailable) Fail(status);
   }

@@ -77,7 +77,7 @@ class KafkaLanes {
 
   KafkaLanes(const Options& options, const matcher::PatternSet& patterns, store::Store& store,
              Channel& channel, const Pace& pace);
-  absl::Status Plan(Duration timeout, ingest::Reset reset);
+  absl::Status Plan(Duration timeout, ingest::Reset reset, std::stop_token stop);
   void Supervise(std::stop_token stop);
   void RunLane(size_t index, std::stop_token stop);
   absl::Status PollLoop(Worker& worker, size_t index, std::stop_token stop);
