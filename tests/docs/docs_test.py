@@ -184,6 +184,20 @@ class DocsTest(unittest.TestCase):
         with_tocsin(compare)
         self.assertGreaterEqual(count, 3)
 
+    @unittest.skipUnless("TOCSIN_BINARY" in os.environ, "TOCSIN_BINARY names no program")
+    def test_what_the_readme_says_is_missing_is_missing(self):
+        missing = (ROOT / "README.md").read_text().partition("## What it does not do yet")[2].partition("\n## ")[0]
+        for said, command, word in [
+                ("No HTTP gateway", "serve", "--http-listen"), ("`signatures coverage`", "signatures", "coverage"),
+                ("silences", "", "silences"), ("Acknowledge", "incidents", " ack "), ("One process", "serve", "--roles"),
+                ("tokens", "incidents list", "--token")]:
+            with self.subTest(said):
+                shown = subprocess.run([os.environ["TOCSIN_BINARY"], *command.split(), "--help"], capture_output=True,
+                                       check=True, stdin=subprocess.DEVNULL, timeout=120).stdout.decode()
+                self.assertIn("Usage: tocsin", shown)
+                self.assertEqual(said in missing, word not in shown,
+                                 f"README.md, 'not yet': {said!r}; tocsin {command} --help: {word!r}")
+
     def test_shell_blocks_are_valid_bash(self):
         for path, text in self.files.items():
             for language, body in BLOCK.findall(text):
