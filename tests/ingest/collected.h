@@ -102,4 +102,8 @@ inline Collector DecodeOne(std::string_view payload, const Envelope& envelope,
   return out;
 }
 
+// A kubelet's event about a pod, as Fluent Bit's kubernetes_events input ships it.
+inline constexpr char kPodEvent[] =
+    R"({"@timestamp":1722451635.0,"kind":"Event","apiVersion":"v1","host":"collector-node","metadata":{"name":"shop-1.17e7","namespace":"default","uid":"b7cb03e8","resourceVersion":"177158","creationTimestamp":"2024-07-31T18:26:51Z","managedFields":[{"time":"x"}]},"involvedObject":{"kind":"Pod","namespace":"default","name":"shop-1","uid":"d5cd8257","fieldPath":"spec.containers{web}"},"reason":"FailedMount","message":"MountVolume.SetUp failed","source":{"component":"kubelet","host":"minikube"},"firstTimestamp":"2024-07-31T18:26:51Z","lastTimestamp":"2024-07-31T18:47:15Z","count":16,"type":"Warning","eventTime":null,"reportingComponent":"kubelet","reportingInstance":"minikube"})";
+
 }  // namespace tocsin::ingest
