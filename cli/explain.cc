@@ -218,7 +218,8 @@ int Explain(const Program& program, const Options& options) {
   ingest::Envelope envelope;
   envelope.reference_time = decode.reference_time;
   envelope.path = options.path;
-  envelope.address.source = options.path.empty() ? "-" : options.path;
+  const std::string source = options.path.empty() ? "-" : options.path;
+  envelope.address.source = source;
   // A whole JSON value may stand on several lines; everything else is one record per line.
   std::string_view rest = text;
   bool json = rest.front() == '{' || rest.front() == '[';
