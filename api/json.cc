@@ -247,4 +247,20 @@ std::string ToJson(const Message& message) {
   return out;
 }
 
+std::string ToUtf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    size_t length = SequenceLength(text);
+    out += length == 0 ? std::string_view("\xEF\xBF\xBD") : text.substr(0, length);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out;
+}
+
+std::string JsonString(std::string_view text) {
+  std::string out;
+  PrintString(text, out);
+  return out;
+}
+
 }  // namespace tocsin::api

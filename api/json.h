@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "google/protobuf/message.h"
 
@@ -19,5 +20,11 @@ namespace tocsin::api {
 // - Bytes that are not UTF-8 become U+FFFD.
 // Fields come in the order of their numbers, map entries in the order of their keys.
 std::string ToJson(const google::protobuf::Message& message);
+
+// `text` with each byte that is no part of valid UTF-8 replaced by U+FFFD.
+std::string ToUtf8(std::string_view text);
+
+// `text` as a JSON string, quotes included.
+std::string JsonString(std::string_view text);
 
 }  // namespace tocsin::api

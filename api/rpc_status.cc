@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/cord.h"
+#include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include <grpcpp/support/status.h>
 
@@ -38,6 +39,18 @@ grpc::Status ToGrpc(const absl::Status& status) {
     any->set_value(std::string(payload));
   });
   return {static_cast<grpc::StatusCode>(status.code()), message, details.SerializeAsString()};
+}
+
+absl::Status Busy() {
+  absl::Status status =
+      WithReason(Error(absl::StatusCode::kResourceExhausted,
+                       "too many requests wait for an answer; try again in a second"),
+                 "TOO_MANY_REQUESTS");
+  google::rpc::RetryInfo retry;
+  retry.mutable_retry_delay()->set_seconds(1);
+  status.SetPayload("type.googleapis.com/google.rpc.RetryInfo",
+                    absl::Cord(retry.SerializeAsString()));
+  return status;
 }
 
 absl::Status NotYet(const char* what) {

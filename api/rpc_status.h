@@ -14,6 +14,9 @@ namespace tocsin::api {
 // Messages are cut at 1 KiB, because clients limit the size of trailers.
 grpc::Status ToGrpc(const absl::Status& status);
 
+// RESOURCE_EXHAUSTED with a RetryInfo of a second: more calls wait than may.
+absl::Status Busy();
+
 // UNIMPLEMENTED with one sentence about `what`, e.g. "Acknowledging incidents".
 absl::Status NotYet(const char* what);
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/server.h"
 
-#include <charconv>
 #include <mutex>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,7 +12,7 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
-#include "api/error.h"
+#include "api/listen.h"
 #include "api/services.h"
 #include "api/watch_reactor.h"
 #include "api/workers.h"
@@ -26,38 +24,6 @@
 
 namespace tocsin::api {
 namespace {
-
-struct Listen {
-  std::string host;  // without brackets; empty for a unix socket
-  bool loopback = false;
-};
-
-absl::StatusOr<Listen> ParseListen(const std::string& text) {
-  if (text.starts_with("unix:") && text.size() > 5) return Listen{"", true};
-  size_t colon = text.rfind(':');
-  int port = -1;
-  if (colon != std::string::npos) {
-    const char* end = text.data() + text.size();
-    auto [stop, error] = std::from_chars(text.data() + colon + 1, end, port);
-    if (error != std::errc() || stop != end) port = -1;
-  }
-  std::string host = text.substr(0, colon);
-  bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (port < 0 || port > 65535 || host.empty() ||
-      (!bracketed && host.find_first_of(":[]/ ") != std::string::npos)) {
-    return WithReason(
-        InvalidArgument("cannot listen on {}: write HOST:PORT, such as 127.0.0.1:7700 or "
-                        "[::1]:7700",
-                        Quoted(text)),
-        "INVALID_ADDRESS");
-  }
-  bool loopback = host == "localhost" || host == "::1";
-  if (!bracketed && host.starts_with("127.")) {
-    loopback = host.find_first_not_of("0123456789.") == std::string::npos;
-  }
-  return Listen{host, loopback};
-}
 
 // gRPC ends connections that are dead, and those of clients that ping more often than every ten
 // seconds.
@@ -109,15 +75,7 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() { Shutdown(std::chrono::system_clock::now()); }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, Query& query) {
-  ASSIGN_OR_RETURN(const Listen listen, ParseListen(options.listen));
-  if (!listen.loopback && !options.insecure) {
-    return WithReason(
-        FailedPrecondition(
-            "refusing to serve plaintext on {}, which other machines can reach: listen on "
-            "127.0.0.1, or pass --insecure if the network is trusted",
-            Quoted(options.listen)),
-        "PLAINTEXT_OFF_LOOPBACK");
-  }
+  ASSIGN_OR_RETURN(const Listen listen, ParseListen(options.listen, options.insecure));
   // Makes reflection able to describe health, which gRPC serves without our descriptor.
   grpc::health::v1::HealthCheckRequest::descriptor();
   grpc::EnableDefaultHealthCheckService(true);
@@ -133,14 +91,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, Qu
   impl->server = builder.BuildAndStart();
   const bool is_unix = listen.host.empty();
   if (impl->server == nullptr || (port <= 0 && !is_unix)) {
-    return WithReason(
-        Unavailable("cannot listen on {}: the address is in use or not this machine's",
-                    Quoted(options.listen)),
-        "CANNOT_LISTEN");
+    return CannotListen(options.listen);
   }
-  impl->address =
-      is_unix ? options.listen
-              : fmt::format("{}:{}", options.listen.substr(0, options.listen.rfind(':')), port);
+  impl->address = is_unix ? options.listen : WithPort(options.listen, port);
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   server->SetServing(options.serving, options.serving ? "" : "starting");
   return server;

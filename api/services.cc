@@ -4,8 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "absl/strings/cord.h"
-#include "google/rpc/error_details.pb.h"
 #include <grpcpp/support/server_callback.h>
 
 #include "api/error.h"
@@ -23,18 +21,6 @@ namespace {
 
 using Context = grpc::CallbackServerContext;
 using Reactor = grpc::ServerUnaryReactor;
-
-absl::Status Busy() {
-  absl::Status status =
-      WithReason(Error(absl::StatusCode::kResourceExhausted,
-                       "too many requests wait for an answer; try again in a second"),
-                 "TOO_MANY_REQUESTS");
-  google::rpc::RetryInfo retry;
-  retry.mutable_retry_delay()->set_seconds(1);
-  status.SetPayload("type.googleapis.com/google.rpc.RetryInfo",
-                    absl::Cord(retry.SerializeAsString()));
-  return status;
-}
 
 // Runs `answer`, a StatusOr<Response>(cancelled), on a worker and finishes the call with what it
 // returns.

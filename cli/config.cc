@@ -64,6 +64,7 @@ const std::vector<std::pair<std::string, Reader>>& Keys() {
                             {"signatures", Word(&ServeOptions::signatures_dir)},
                             {"cluster", Word(&ServeOptions::cluster)},
                             {"grpc_listen", Word(&ServeOptions::grpc_listen)},
+                            {"http_listen", Word(&ServeOptions::http_listen)},
                             {"insecure", Flag(&ServeOptions::insecure)},
                             {"kafka_brokers", Word(&ServeOptions::kafka_brokers)},
                             {"kafka_topics", Words(&ServeOptions::kafka_topics)},
@@ -82,6 +83,7 @@ const std::vector<std::pair<std::string, Reader>>& Keys() {
                                options.kafka_properties = std::move(properties);
                                return "";
                              }},
+                            {"roles", Words(&ServeOptions::roles)},
                             {"trusted_namespaces", Words(&ServeOptions::trusted_namespaces)},
                             {"retention",
                              [](const YAML::Node& node, ServeOptions& options) -> std::string {

@@ -37,6 +37,7 @@ namespace fs = std::filesystem;
 constexpr const char* kTopic = "logs";
 constexpr const char* kCluster = "demo";
 constexpr uint16_t kPort = 7700;
+constexpr uint16_t kHttpPort = 7780;
 // The embedded broker keeps about 5 MB of each of four partitions, and records are spread over them
 // at random. A replay of at most this size cannot overwrite what the service has not read yet,
 // however slow it is.
@@ -220,9 +221,13 @@ absl::Status Demo(const Program& program, const Options& options) {
     serve.grpc_listen = fmt::format("127.0.0.1:{}", is_free ? kPort : 0);
     if (!is_free) Complain(fmt::format("port {} is taken; using a free one", kPort));
   }
+  // Who chose a place for gRPC may have reasons to keep off the usual ones.
+  bool is_usual = options.grpc_listen.empty() && PortIsFree(kHttpPort);
+  serve.http_listen = fmt::format("127.0.0.1:{}", is_usual ? kHttpPort : 0);
   ASSIGN_OR_RETURN(std::unique_ptr<pipeline::Service> service,
                    pipeline::Service::Start(serve, catalogue));
   Complain(fmt::format("embedded kafka on {}", service->kafka_brokers()));
+  Complain(fmt::format("http listening on {}", service->http_address()));
   Complain(fmt::format("grpc listening on {}", service->grpc_address()));
   Complain(fmt::format("replaying {} of three nodes: {}, {}", Age(story.length),
                        Plural(records.size(), "record"), Bytes(bytes)));

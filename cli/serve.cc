@@ -19,8 +19,8 @@ namespace {
 // What the command line says; it wins over the configuration file, which wins over the defaults.
 struct Flags {
   std::string config;
-  std::optional<std::string> data_dir, signatures, cluster, grpc_listen, kafka_brokers, kafka_group;
-  std::optional<std::string> kafka_topics;
+  std::optional<std::string> data_dir, signatures, cluster, grpc_listen, http_listen, kafka_brokers;
+  std::optional<std::string> kafka_group, kafka_topics, roles;
   bool embedded_kafka = false, reset_positions = false, insecure = false;
 };
 
@@ -42,9 +42,11 @@ absl::StatusOr<pipeline::ServeOptions> Merge(const Flags& flags) {
   if (flags.signatures) options.signatures_dir = *flags.signatures;
   if (flags.cluster) options.cluster = *flags.cluster;
   if (flags.grpc_listen) options.grpc_listen = *flags.grpc_listen;
+  if (flags.http_listen) options.http_listen = *flags.http_listen;
   if (flags.kafka_brokers) options.kafka_brokers = *flags.kafka_brokers;
   if (flags.kafka_group) options.kafka_group = *flags.kafka_group;
   if (flags.kafka_topics) options.kafka_topics = SplitAtCommas(*flags.kafka_topics);
+  if (flags.roles) options.roles = SplitAtCommas(*flags.roles);
   options.embedded_kafka = options.embedded_kafka || flags.embedded_kafka;
   options.reset_positions = options.reset_positions || flags.reset_positions;
   options.insecure = options.insecure || flags.insecure;
@@ -65,6 +67,7 @@ int Serve(const Program& program, const Flags& flags) {
   if (options->embedded_kafka) {
     Complain(fmt::format("embedded kafka on {}", (*service)->kafka_brokers()));
   }
+  Complain(fmt::format("http listening on {}", (*service)->http_address()));
   Complain(fmt::format("grpc listening on {}", (*service)->grpc_address()));
   signals.Wait();
   absl::Status stopped = (*service)->Stop();
@@ -96,6 +99,9 @@ void AddServe(CLI::App& app, const Program& program, Action& action) {
   add("--data-dir", flags->data_dir, "DIR", "Where state is kept. Default: /var/lib/tocsin");
   add("--grpc-listen", flags->grpc_listen, "HOST:PORT",
       "Where gRPC is served; port 0 takes a free one. Default: 127.0.0.1:7700");
+  add("--http-listen", flags->http_listen, "HOST:PORT",
+      "Where HTTP is served: JSON, events, metrics; port 0 takes a free one. Default: "
+      "127.0.0.1:7780");
   add("--kafka-brokers", flags->kafka_brokers, "LIST", "host:port,... Default: 127.0.0.1:9092");
   add("--kafka-topics", flags->kafka_topics, "LIST", "Topics, separated by commas. Default: logs");
   add("--kafka-group", flags->kafka_group, "ID",
@@ -104,6 +110,8 @@ void AddServe(CLI::App& app, const Program& program, Action& action) {
   add("--signatures", flags->signatures, "DIR",
       "Directory of the catalogue. Default: $TOCSIN_SIGNATURES, then the one that came with the "
       "program");
+  add("--roles", flags->roles, "LIST",
+      "What this process does; all of match,fold,api, because this version does not split them");
   command->add_flag(
       "--embedded-kafka", flags->embedded_kafka,
       "Start a Kafka broker inside this process and read from it; its address is printed. "

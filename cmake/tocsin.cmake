@@ -13,6 +13,7 @@ set(TOCSIN_SANITIZE "" CACHE STRING "Sanitizers to build with, as -fsanitize= ta
 option(TOCSIN_WERROR "Turn warnings into errors (presets do; packagers need not)" OFF)
 
 find_package(Threads REQUIRED)
+find_package(Boost 1.74 REQUIRED)  # headers alone: Asio and Beast
 find_package(absl REQUIRED)
 find_package(Protobuf CONFIG QUIET)
 if(NOT Protobuf_FOUND)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Wires the rooms together, in the order of the data: broker, lanes, channel, fold, store, board,
-// query layer, gRPC. What is constructed first is destroyed last.
+// query layer, gRPC and HTTP. What is constructed first is destroyed last.
 #include "pipeline/service.h"
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include <spdlog/spdlog.h>
 
 #include "api/board.h"
+#include "api/http_server.h"
 #include "api/query.h"
 #include "api/server.h"
 #include "base/channel.h"
@@ -21,6 +22,7 @@
 #include "matcher/pattern_set.h"
 #include "pipeline/fold.h"
 #include "pipeline/kafka_lanes.h"
+#include "pipeline/metrics.h"
 #include "store/store.h"
 
 namespace tocsin::pipeline {
@@ -47,9 +49,16 @@ class RunningService final : public Service {
     fold_ = std::make_unique<Fold>(Fold::Options(), *catalogue_, *store_, *board_, pace_);
     RETURN_IF_ERROR(fold_->Restore());
     query_ = std::make_unique<api::Query>(*board_, *store_, catalogue_, clock_);
-    ASSIGN_OR_RETURN(
-        server_, api::Server::Start({.listen = options_.grpc_listen, .insecure = options_.insecure},
-                                    *query_));
+    ASSIGN_OR_RETURN(server_, api::Server::Start({.listen = options_.grpc_listen,
+                                                  .insecure = options_.insecure,
+                                                  .serving = false},
+                                                 *query_));
+    api::HttpServer::Options http;
+    http.listen = options_.http_listen;
+    http.insecure = options_.insecure;
+    http.not_ready = [this] { return server_->reason(); };
+    http.metrics = [this] { return FormatMetrics(fold_->stats(), LanesStats(), TOCSIN_VERSION); };
+    ASSIGN_OR_RETURN(http_, api::HttpServer::Start(http, *query_));
     brokers_ = options_.kafka_brokers;
     if (options_.embedded_kafka) {
       ASSIGN_OR_RETURN(embedded_, ingest::EmbeddedKafka::Create());
@@ -62,13 +71,18 @@ class RunningService final : public Service {
       absl::Status status = fold_->Run(channel_, std::move(stop));
       if (!status.ok()) spdlog::error("fold: {}", Message(status));
     });
-    ASSIGN_OR_RETURN(lanes_,
+    ASSIGN_OR_RETURN(auto lanes,
                      KafkaLanes::Start(LanesOptions(), *patterns_, *store_, channel_, pace_));
+    {
+      std::lock_guard lock(lanes_mu_);
+      lanes_ = std::move(lanes);
+    }
     health_thread_ = std::jthread([this](std::stop_token stop) { WatchHealth(std::move(stop)); });
     return absl::OkStatus();
   }
 
   const std::string& grpc_address() const override { return server_->address(); }
+  const std::string& http_address() const override { return http_->address(); }
   const std::string& kafka_brokers() const override { return brokers_; }
 
   absl::Status Stop() override {
@@ -78,11 +92,19 @@ class RunningService final : public Service {
     if (server_) server_->SetServing(false, "stopping");
     if (lanes_) lanes_->Stop();  // hands over what it has while the fold still receives
     fold_thread_ = {};
-    if (server_) server_->Shutdown(std::chrono::system_clock::now() + seconds(2));
+    const auto deadline = std::chrono::system_clock::now() + seconds(2);
+    if (http_) http_->Shutdown(deadline);
+    if (server_) server_->Shutdown(deadline);
     return absl::OkStatus();
   }
 
  private:
+  // For /metrics, which is asked while the lanes still start.
+  KafkaLanes::Stats LanesStats() const {
+    std::lock_guard lock(lanes_mu_);
+    return lanes_ == nullptr ? KafkaLanes::Stats() : lanes_->stats();
+  }
+
   KafkaLanes::Options LanesOptions() const {
     KafkaLanes::Options options;
     options.kafka.brokers = brokers_;
@@ -146,9 +168,11 @@ class RunningService final : public Service {
   std::unique_ptr<api::Server> server_;
   std::unique_ptr<ingest::EmbeddedKafka> embedded_;
   std::string brokers_;
-  std::unique_ptr<KafkaLanes> lanes_;
+  mutable std::mutex lanes_mu_;
+  std::unique_ptr<KafkaLanes> lanes_;  // set once, under lanes_mu_
   std::jthread fold_thread_;
   std::jthread health_thread_;
+  std::unique_ptr<api::HttpServer> http_;  // asks fold, lanes and server
   bool stopped_ = false;
 };
 
@@ -167,6 +191,13 @@ absl::Status ServeOptions::Validate() const {
   }
   if (retention < std::chrono::hours(1)) {
     return InvalidArgument("retention is {}; write at least 1h", FormatDuration(retention));
+  }
+  std::vector<std::string> sorted = roles;
+  std::sort(sorted.begin(), sorted.end());
+  if (sorted != std::vector<std::string>{"api", "fold", "match"}) {
+    return InvalidArgument(
+        "roles: this version runs all of match, fold and api in one process and cannot split them; "
+        "write match,fold,api");
   }
   return absl::OkStatus();
 }

@@ -18,10 +18,11 @@ using testing::HasSubstr;
 // Everything a file can say, as text, so that two can be compared at once.
 std::string Describe(const ServeOptions& o) {
   std::string text = o.data_dir + "|" + o.signatures_dir + "|" + o.cluster + "|" + o.grpc_listen +
-                     "|" + o.kafka_brokers + "|" + o.kafka_group + "|" +
+                     "|" + o.http_listen + "|" + o.kafka_brokers + "|" + o.kafka_group + "|" +
                      std::to_string(o.insecure) + "|" + std::to_string(o.lanes) + "|" +
                      std::to_string(o.channel_bytes) + "|" + FormatDuration(o.retention);
   for (const auto& topic : o.kafka_topics) text += "|t:" + topic;
+  for (const auto& role : o.roles) text += "|r:" + role;
   for (const auto& ns : o.trusted_namespaces) text += "|n:" + ns;
   for (const auto& [key, value] : o.kafka_properties) text += "|p:" + key + "=" + value;
   return text;
@@ -31,12 +32,12 @@ TEST(ConfigTest, TheExampleNamesEveryKeyWithItsDefault) {
   // A key that is left at something else would survive if the example did not name it.
   ServeOptions options;
   options.data_dir = options.signatures_dir = options.cluster = options.grpc_listen = "changed";
-  options.kafka_brokers = options.kafka_group = "changed";
+  options.kafka_brokers = options.kafka_group = options.http_listen = "changed";
   options.insecure = true;
   options.lanes = 99;
   options.channel_bytes = 1;
   options.retention = seconds(1);
-  options.kafka_topics = options.trusted_namespaces = {"changed"};
+  options.kafka_topics = options.trusted_namespaces = options.roles = {"changed"};
   options.kafka_properties = {{"changed", "1"}};
   absl::Status status = ReadConfigFile("deploy/config.example.yaml", options);
   ASSERT_TRUE(status.ok()) << Message(status);

@@ -93,7 +93,7 @@ class UsageTest(Base):
                 (["incidents", "get"], "NAME is required"),
                 (["nodes", "get", "a", "b"], 'does not take "b"'),
                 (["serve", "--config", "/nowhere/x.yaml"], "/nowhere/x.yaml"),
-                (["serve", "--roles", "api"], 'does not take'),
+                (["serve", "--roles", "api"], 'cannot split them'),
                 (["explain"], "nothing to explain"),
                 (["scan", "--signatures", "/nowhere"], "/nowhere"),
                 (["signatures", "show", "no-such"], 'no signature "no-such"'),
