@@ -28,8 +28,8 @@ class Board {
     // between watchers, so a waiting incident costs about 150 bytes.
     size_t watch_capacity = 65'536;
     // Names remembered that were live and fell back, or were withdrawn or deleted: what the store
-    // cannot tell a watcher that resumes. A resume point from before the oldest of them (or from before
-    // the start of this process) is refused with OUT_OF_RANGE.
+    // cannot tell a watcher that resumes. A resume point from before the oldest of them (or from
+    // before the start of this process) is refused with OUT_OF_RANGE.
     size_t departures_max = 65'536;
   };
 

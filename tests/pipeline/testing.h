@@ -160,9 +160,8 @@ inline std::string Stamp(Time time) {
   return fmt::format("{}.{:06}", micros / 1'000'000, micros % 1'000'000);
 }
 inline std::string Kernel(Time time, std::string_view node, std::string_view text) {
-  return fmt::format(
-      R"({{"@timestamp":{},"_TRANSPORT":"kernel","_HOSTNAME":"{}","MESSAGE":"{}"}})", Stamp(time),
-      node, text);
+  return fmt::format(R"({{"@timestamp":{},"_TRANSPORT":"kernel","_HOSTNAME":"{}","MESSAGE":"{}"}})",
+                     Stamp(time), node, text);
 }
 inline std::string Kubelet(Time time, std::string_view node, std::string_view text) {
   return fmt::format(
@@ -246,9 +245,9 @@ inline Log MakeLog(uint64_t seed, int partitions, int messages) {
         payload = Kubelet(time, node, "dial tcp: lookup reg.example.com: no such host");
         break;
       case 11:
-        payload = Kubelet(time, node,
-                          fmt::format(R"(Failed to pull image \"reg.example.com/app:{}\")",
-                                      1 + pick(2)));
+        payload =
+            Kubelet(time, node,
+                    fmt::format(R"(Failed to pull image \"reg.example.com/app:{}\")", 1 + pick(2)));
         break;
       case 12:
       case 13:

@@ -4,6 +4,7 @@
 // catalogue as `tocsin scan` runs, and the incidents must be those that the file promises.
 #include <algorithm>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -11,7 +12,6 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "matcher/catalogue_loader.h"
