@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/resource.h>
+
 #include <memory>
 #include <optional>
 
@@ -54,12 +56,22 @@ absl::StatusOr<pipeline::ServeOptions> Merge(const Flags& flags) {
   return options;
 }
 
+// A watcher is a file descriptor, and so is a file of the store: shells allow 1024 of them by
+// default, and as many as the system lets us have without asking.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int Serve(const Program& program, const Flags& flags) {
   auto options = Merge(flags);
   if (!options.ok()) return Fail(options.status());
   auto catalogue = LoadCatalogueFor(program, options->signatures_dir);
   if (!catalogue.ok()) return Fail(catalogue.status());
 
+  RaiseFileLimit();
   StopSignals signals;
   spdlog::set_level(spdlog::level::info);
   auto service = pipeline::Service::Start(*options, *catalogue);
