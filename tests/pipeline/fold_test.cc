@@ -28,7 +28,7 @@ state::v1::Position MakePosition(int32_t partition, double progress, int64_t nex
   return position;
 }
 
-Batch MakeBatch(double progress, int64_t next, std::vector<double> hits) {
+Batch MakeBatch(double progress, int64_t next, const std::vector<double>& hits) {
   Batch batch;
   for (double hit : hits) {
     state::v1::Row row;
