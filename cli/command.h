@@ -38,6 +38,8 @@ void AddExplain(CLI::App& app, const Program& program, Action& action);
 void AddIncidents(CLI::App& app, const Program& program, Action& action);
 void AddNodes(CLI::App& app, const Program& program, Action& action);
 void AddSignatures(CLI::App& app, const Program& program, Action& action);
+// Below `signatures`.
+void AddSignatureCoverage(CLI::App& signatures, const Program& program, Action& action);
 
 // --- options that several subcommands share; each refuses a wrong value in one sentence ---
 

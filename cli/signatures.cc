@@ -188,6 +188,8 @@ void AddSignatures(CLI::App& app, const Program& program, Action& action) {
   test->add_option("DIR", test_options->dir,
                    "Directory or file; default: the program's own catalogue")
       ->option_text("[DIR]");
+
+  AddSignatureCoverage(*signatures, program, action);
 }
 
 }  // namespace tocsin::cli

@@ -28,7 +28,8 @@ INCIDENT = {"name", "cluster", "state", "severity", "title", "rootStatus", "root
 PROBLEM = {"signature", "entity", "node", "hitCount", "lineCount", "firstHitTime", "lastHitTime"}
 PAGES = [[], ["serve"], ["demo"], ["scan"], ["match"], ["explain"], ["incidents"], ["incidents", "list"],
          ["incidents", "get"], ["incidents", "watch"], ["nodes"], ["nodes", "list"], ["nodes", "get"], ["signatures"],
-         ["signatures", "list"], ["signatures", "show"], ["signatures", "lint"], ["signatures", "test"]]
+         ["signatures", "list"], ["signatures", "show"], ["signatures", "lint"], ["signatures", "test"],
+         ["signatures", "coverage"]]
 
 
 def run(*arguments, stdin="", env=None):
@@ -65,7 +66,7 @@ class HelpTest(Base):
     def test_examples_in_help_name_commands_and_options_that_exist(self):
         for page in PAGES:
             for line in run(*page, "--help").out.partition("Examples:\n")[2].splitlines():
-                for example in re.finditer(r"\btocsin ([a-z]+)( list| get| watch| show| lint| test)?([^|&$]*)", line):
+                for example in re.finditer(r"\btocsin ([a-z]+)( list| get| watch| show| lint| test| coverage)?([^|&$]*)", line):
                     command = [word.strip() for word in example.groups("")[:2] if word]
                     done = run(*command, "--help")
                     self.ends(done, 0)
@@ -319,6 +320,33 @@ class SignaturesTest(Base):
         done = run("signatures", "test")
         self.ends(done, 0)
         self.assertEqual(done.out, "")
+
+    def test_coverage_is_one_row_a_failure(self):
+        done = run("signatures", "coverage", "-o", "json")
+        self.ends(done, 0)
+        rows = objects(done.out)
+        self.assertEqual(len(rows), 293)
+        self.assertEqual([row["id"] for row in rows], sorted({row["id"] for row in rows}))
+        for row in rows:
+            self.assertEqual(list(row), ["id", "observable", "status", "signatures", "reason"])
+            self.assertIn(row["status"], {"covered", "not-observable", "no-log", "missing"})
+        self.assertRegex(done.err, r"\A293 failures: |\Atocsin: 293 failures: ")
+        [arp] = [row for row in rows if row["id"] == ARP]
+        self.assertEqual((arp["status"], arp["signatures"]), ("covered", [ARP]))
+        self.assertIn(ARP, run("signatures", "coverage").out)
+
+    def test_coverage_claims_nothing_that_the_catalogue_does_not_hold(self):
+        with tempfile.TemporaryDirectory() as directory:
+            pathlib.Path(directory, "a.yaml").write_text("- id: x\n  match: ['some words']\n")
+            done = run("signatures", "coverage", "--signatures", directory)
+            self.ends(done, 2)
+            self.assertIn("coverage.tsv: can not be read", done.err)
+            pathlib.Path(directory, "coverage.tsv").write_text(
+                "id\tobservable\tstatus\tsignatures\treason\n"
+                "one\tlog-signature\tcovered\tx\t\ntwo\tlog-signature\tcovered\tx,y\t\n")
+            one, two = objects(run("signatures", "coverage", "--signatures", directory, "-o", "json").out)
+            self.assertEqual((one["status"], two["status"]), ("covered", "missing"))
+            self.assertIn("y", two["reason"])
 
     def test_lint_names_the_place(self):
         self.ends(run("signatures", "lint"), 0)
