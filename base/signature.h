@@ -40,6 +40,9 @@ struct Edge {
   Duration after = std::chrono::minutes(1);
 };
 
+// How the value of a capture is read; see signatures/README.md.
+enum class CaptureType : uint8_t { kText, kBytes, kCount, kDuration, kImage, kExitCode };
+
 struct Example {
   std::string text;
   std::map<std::string, std::string>
@@ -64,7 +67,9 @@ struct Signature {
   std::vector<std::string> match;   // any of these
   std::vector<std::string> unless;  // a record that also matches one of these is not a finding
   bool each = false;                // every match in the record is a finding
-  int64_t threshold_count = 1;      // hits ...
+  // Captures whose values are made comparable; one typed kExitCode also gives capture `signal`.
+  std::map<std::string, CaptureType, std::less<>> capture_types;
+  int64_t threshold_count = 1;                          // hits ...
   Duration threshold_within = std::chrono::minutes(1);  // ... within this much event time
   Duration quiet = std::chrono::minutes(10);            // kOccurrence: over after this much quiet
   std::vector<std::string> cleared_by;  // signatures that prove recovery at the same entity

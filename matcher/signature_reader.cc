@@ -3,90 +3,35 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <set>
 #include <string_view>
 
 #include <fmt/core.h>
-#include <yaml-cpp/yaml.h>
 
 #include "matcher/dialect.h"
+#include "matcher/field_reader.h"
+#include "matcher/rule_reader.h"
 #include "matcher/utf8.h"
 
 namespace tocsin::matcher {
 namespace {
 
-constexpr std::array<std::string_view, 21> kFields = {"id",
-                                                      "title",
-                                                      "streams",
-                                                      "severity",
-                                                      "kind",
-                                                      "entity",
-                                                      "match",
-                                                      "each",
-                                                      "unless",
-                                                      "threshold",
-                                                      "clears",
-                                                      "causes",
-                                                      "expected_during",
-                                                      "refines",
-                                                      "aliases",
-                                                      "references",
-                                                      "cause",
-                                                      "remedy",
-                                                      "check",
-                                                      "examples",
-                                                      "counterexamples"};
-constexpr std::array<std::string_view, 6> kFuture = {"occurrence",    "sequence",  "absent",
-                                                     "requires_near", "exit_code", "measure"};
-constexpr std::array<std::string_view, 4> kFutureThreshold = {"distinct", "rate", "ratio", "for"};
+const std::vector<std::string_view> kFields = {
+    "id",     "title",  "streams",         "severity", "kind",           "entity",
+    "match",  "each",   "unless",          "captures", "exit_code",      "threshold",
+    "clears", "causes", "expected_during", "refines",  "aliases",        "references",
+    "cause",  "remedy", "check",           "examples", "counterexamples"};
+constexpr std::array<std::string_view, 5> kFuture = {"occurrence", "sequence", "absent",
+                                                     "requires_near", "measure"};
 
 template <typename Range>
 bool Contains(const Range& range, std::string_view item) {
   return std::find(range.begin(), range.end(), item) != range.end();
 }
 
-// How many edits make one word of the other; for "write ... instead".
-size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-template <typename Range>
-std::string Nearest(std::string_view word, const Range& range) {
-  std::string best;
-  size_t best_distance = 3;
-  for (std::string_view candidate : range) {
-    if (size_t d = Distance(word.substr(0, 40), candidate); d < best_distance) {
-      best_distance = d;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
-std::string Join(const std::vector<std::string_view>& words) {
-  std::string text;
-  for (std::string_view word : words) {
-    if (!text.empty()) text += ", ";
-    text += word;
-  }
-  return text;
-}
-
-class Reader {
+class Reader : public FieldReader {
  public:
-  Reader(const std::string& file, std::vector<LintIssue>& issues) : file_(file), issues_(issues) {}
+  using FieldReader::FieldReader;
 
   void Read(const std::string& text, std::vector<ReadSignature>& out) {
     if (!IsValidUtf8(text)) {
@@ -116,154 +61,17 @@ class Reader {
   }
 
  private:
-  bool full() const { return issues_.size() >= kErrorsMax; }
-
-  static Place At(const YAML::Node& node) {
-    YAML::Mark mark = node.Mark();
-    return {mark.line + 1, mark.column + 1};
-  }
-
-  void Add(Place place, std::string message) {
-    if (!full()) issues_.push_back({file_, place.line, place.column, std::move(message)});
-  }
-
-  // Every key of a map once, in order, with its value; refuses what is no map.
-  template <typename Visit>
-  void ForEachField(const YAML::Node& node, const std::string& what, const std::string& instead,
-                    Visit visit) {
-    if (!node.IsMap()) return Add(At(node), fmt::format("{}; write {} instead", what, instead));
-    std::set<std::string> seen;
-    for (const auto& field : node) {
-      if (!field.first.IsScalar()) {
-        Add(At(field.first), fmt::format("a field's name is a word; write {} instead", instead));
-        continue;
-      }
-      const std::string& name = field.first.Scalar();
-      if (!seen.insert(name).second) {
-        Add(At(field.first), fmt::format("field '{}' stands twice; write it once", name));
-        continue;
-      }
-      visit(name, field.first, field.second);
-    }
-  }
-
-  std::string String(const YAML::Node& node, const std::string& field) {
-    if (node.IsScalar() && !node.Scalar().empty()) return node.Scalar();
-    if (node.IsNull() || node.IsScalar()) {
-      Add(At(node), fmt::format("'{}' is empty; write a text or leave it out", field));
-    } else {
-      Add(At(node), fmt::format("'{}' must be a text; write it between single quotes", field));
-    }
-    return "";
-  }
-
-  std::vector<std::string> Strings(const YAML::Node& node, const std::string& field,
-                                   std::vector<Place>* places = nullptr) {
-    std::vector<std::string> strings;
-    if (!node.IsSequence()) {
-      Add(At(node), fmt::format("'{}' must be a list; write {}: ['...'] instead", field, field));
-      return strings;
-    }
-    for (const YAML::Node& item : node) {
-      if (item.IsScalar() && !item.Scalar().empty()) {
-        strings.push_back(item.Scalar());
-        if (places != nullptr) places->push_back(At(item));
-      } else {
-        Add(At(item),
-            fmt::format("an item of '{}' must be a text; write it between single quotes", field));
-      }
-    }
-    return strings;
-  }
-
-  // {en: ..., zh: ...}; a plain text is English.
-  Text LocalText(const YAML::Node& node, const std::string& field) {
-    Text text;
-    if (node.IsScalar() && !node.Scalar().empty()) {
-      text["en"] = node.Scalar();
-      return text;
-    }
-    ForEachField(node, fmt::format("'{}' must be texts by language", field),
-                 fmt::format("{}: {{en: '...', zh: '...'}}", field),
-                 [&](const std::string& language, const YAML::Node& key, const YAML::Node& value) {
-                   if (language.size() < 2 || language.size() > 11) {
-                     Add(At(key),
-                         fmt::format("'{}' is no language; write en or zh instead", language));
-                     return;
-                   }
-                   text[language] = String(value, field);
-                 });
-    return text;
-  }
-
-  bool Bool(const YAML::Node& node, const std::string& field) {
-    if (node.IsScalar() && (node.Scalar() == "true" || node.Scalar() == "false")) {
-      return node.Scalar() == "true";
-    }
-    Add(At(node), fmt::format("'{}' must be true or false; write {}: true instead", field, field));
-    return false;
-  }
-
-  Duration Time(const YAML::Node& node, const std::string& field, Duration otherwise,
-                bool zero_ok) {
-    if (node.IsScalar()) {
-      if (std::optional<Duration> duration = ParseDuration(node.Scalar())) {
-        if (*duration > Duration::zero() || zero_ok) return *duration;
-      }
-      Add(At(node), fmt::format("'{}' is no duration for '{}'; write 90s, 10m or 1h instead",
-                                node.Scalar(), field));
-    } else {
-      Add(At(node), fmt::format("'{}' must be a duration; write 90s, 10m or 1h instead", field));
-    }
-    return otherwise;
-  }
-
-  EntityKind Kind(const YAML::Node& node, const std::string& field) {
-    if (node.IsScalar()) {
-      if (std::optional<EntityKind> kind = EntityKindFromName(node.Scalar())) return *kind;
-    }
-    std::vector<std::string_view> kinds;
-    for (int i = 1; i < kEntityKindCount; ++i) {
-      kinds.push_back(EntityKindName(static_cast<EntityKind>(i)));
-    }
-    Add(At(node),
-        fmt::format("unknown {} {}; write one of {} instead", field, Shown(node), Join(kinds)));
-    return EntityKind::kNode;
-  }
-
-  static std::string Shown(const YAML::Node& node) {
-    return node.IsScalar() ? fmt::format("'{}'", node.Scalar().substr(0, 80)) : "(not a word)";
-  }
-
   void ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out);
   void ReadStreams(const YAML::Node& node, Signature& signature);
   void ReadPatterns(const YAML::Node& node, const std::string& field,
                     std::vector<std::string>& into, std::vector<Place>* places);
-  void ReadThreshold(const YAML::Node& node, Signature& signature);
   void ReadClears(const YAML::Node& node, ReadSignature& read, Place& quiet_at);
   void ReadCauses(const YAML::Node& node, ReadSignature& read);
   void ReadReferences(const YAML::Node& node, const std::string& field, ReadSignature& read,
                       std::vector<std::string>& into);
   void ReadExamples(const YAML::Node& node, const std::string& field, std::vector<Example>& into);
-  void CheckExampleCaptures(const Signature& signature, const YAML::Node& node);
-  std::string Id(const YAML::Node& node, const std::string& field);
-
-  const std::string& file_;
-  std::vector<LintIssue>& issues_;
+  void CheckCaptures(const ReadSignature& read, const YAML::Node& node);
 };
-
-std::string Reader::Id(const YAML::Node& node, const std::string& field) {
-  std::string id = String(node, field);
-  if (id.empty()) return id;
-  bool good = id.size() <= 100 && id.front() != '-' && id.back() != '-';
-  for (char c : id) good &= (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  if (!good) {
-    Add(At(node), fmt::format("'{}' is no {}; write lower-case letters, digits and '-' instead, at "
-                              "most 100",
-                              id.substr(0, 120), field));
-  }
-  return id;
-}
 
 void Reader::ReadStreams(const YAML::Node& node, Signature& signature) {
   std::vector<Place> places;
@@ -298,39 +106,6 @@ void Reader::ReadPatterns(const YAML::Node& node, const std::string& field,
     }
   }
   if (places != nullptr) *places = std::move(own);
-}
-
-void Reader::ReadThreshold(const YAML::Node& node, Signature& signature) {
-  ForEachField(
-      node, "'threshold' must be a map", "threshold: {count: 3, within: 5m}",
-      [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
-        if (name == "count") {
-          int64_t count = 0;
-          if (value.IsScalar()) {
-            const std::string& s = value.Scalar();
-            auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), count);
-            if (error != std::errc() || end != s.data() + s.size()) count = 0;
-          }
-          if (count < 1) {
-            Add(At(value), "'count' must be a number of hits from 1; write count: 1 instead");
-          } else {
-            signature.threshold_count = count;
-          }
-        } else if (name == "within") {
-          signature.threshold_within = Time(value, name, signature.threshold_within, false);
-          if (signature.threshold_within > std::chrono::hours(24)) {
-            Add(At(value), "'within' is more than a day; write 24h or less instead");
-          }
-        } else if (Contains(kFutureThreshold, name)) {
-          Add(At(key), fmt::format("'threshold.{}' is not supported by this version; write "
-                                   "{{count, within}} instead",
-                                   name));
-        } else {
-          Add(At(key), fmt::format("unknown field '{}' in 'threshold'; write 'count' or 'within' "
-                                   "instead",
-                                   name));
-        }
-      });
 }
 
 void Reader::ReadClears(const YAML::Node& node, ReadSignature& read, Place& quiet_at) {
@@ -404,7 +179,7 @@ void Reader::ReadExamples(const YAML::Node& node, const std::string& field,
   }
   for (const YAML::Node& item : node) {
     Example example;
-    example.file = file_;
+    example.file = file();
     example.line = At(item).line;
     if (item.IsScalar() && !item.Scalar().empty()) {
       example.text = item.Scalar();
@@ -440,12 +215,21 @@ void Reader::ReadExamples(const YAML::Node& node, const std::string& field,
   }
 }
 
-void Reader::CheckExampleCaptures(const Signature& signature, const YAML::Node& node) {
+// Whatever the file says of a capture, some pattern takes it.
+void Reader::CheckCaptures(const ReadSignature& read, const YAML::Node& node) {
   std::set<std::string> names;
-  for (const std::string& pattern : signature.match) {
+  for (const std::string& pattern : read.signature.match) {
     for (std::string& name : AnalysePattern(pattern).names) names.insert(std::move(name));
   }
-  for (const Example& example : signature.examples) {
+  for (const Reference& used : read.captures_used) {
+    if (names.count(used.id) > 0) continue;
+    Add(used.place,
+        fmt::format("'{}' names capture '{}', which no pattern takes; write (?<{}>...) in "
+                    "'match'",
+                    used.field, used.id, used.id));
+  }
+  if (names.count("exit_code") > 0) names.insert("signal");
+  for (const Example& example : read.signature.examples) {
     for (const auto& [name, value] : example.captures) {
       if (names.count(name) > 0) continue;
       Add({example.line, At(node).column},
@@ -462,10 +246,11 @@ void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
   Signature& signature = read.signature;
   read.place = At(node);
   read.id_place = read.place;
-  signature.file = file_;
+  signature.file = file();
   signature.line = read.place.line;
   bool has_id = false, has_match = false;
   Place quiet_at;
+  YAML::Node exit_code(YAML::NodeType::Undefined);
   ForEachField(
       node, "a signature is a map", "'- id: ...'",
       [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
@@ -507,8 +292,12 @@ void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
           ReadPatterns(value, name, signature.unless, nullptr);
         } else if (name == "each") {
           signature.each = Bool(value, name);
+        } else if (name == "captures") {
+          ReadCaptureTypes(value, *this, read);
+        } else if (name == "exit_code") {
+          exit_code = value;  // its patterns come after those of `match`
         } else if (name == "threshold") {
-          ReadThreshold(value, signature);
+          ReadThreshold(value, *this, read);
         } else if (name == "clears") {
           ReadClears(value, read, quiet_at);
         } else if (name == "causes") {
@@ -544,13 +333,17 @@ void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
       });
   if (node.IsMap()) {
     if (!has_id) Add(read.place, "the signature has no id; write id: 'some-name'");
+    if (exit_code.IsDefined()) {
+      has_match = true;
+      ReadExitCode(exit_code, *this, read);
+    }
     if (!has_match) Add(read.place, "the signature has no match; write match: ['...']");
     if (signature.kind == Signature::Kind::kState && quiet_at.line != 0) {
       Add(quiet_at,
           "a state stays until it is unsaid, so 'quiet' can not end it; write clears: {by: "
           "[id]} or kind: occurrence instead");
     }
-    if (has_match) CheckExampleCaptures(signature, node);
+    if (has_match) CheckCaptures(read, node);
   }
   if (!signature.id.empty()) out.push_back(std::move(read));
 }

@@ -27,9 +27,10 @@ struct ReadSignature {
   Signature signature;
   Place place;  // of the signature
   Place id_place;
-  std::vector<Place> alias_places;    // as signature.aliases
-  std::vector<Place> match_places;    // as signature.match
-  std::vector<Reference> references;  // to other signatures
+  std::vector<Place> alias_places;       // as signature.aliases
+  std::vector<Place> match_places;       // as signature.match
+  std::vector<Reference> references;     // to other signatures
+  std::vector<Reference> captures_used;  // captures that a field speaks of; some pattern takes each
 };
 
 inline constexpr size_t kErrorsMax = 20;

@@ -2,6 +2,10 @@
 #include "matcher/tagger.h"
 
 #include <algorithm>
+#include <cstdlib>
+
+#include "matcher/capture_value.h"
+#include "matcher/exit_code.h"
 
 namespace tocsin::matcher {
 
@@ -90,9 +94,26 @@ void Tagger::EmitEach(std::string_view text, const std::vector<uint32_t>& hits,
 }
 
 void Tagger::Emit(absl::FunctionRef<void(const Finding&)> visit) {
+  if (!finding_.signature->capture_types.empty()) NormaliseCaptures();
   finding_.identity = ResolveIdentity(*finding_.record, finding_.captures);
   ResolveEntity(finding_.signature->entity, finding_.identity, finding_.entity);
   visit(finding_);
+}
+
+void Tagger::NormaliseCaptures() {
+  values_.resize(std::max(values_.size(), finding_.captures.size()));  // no value moves below
+  std::string_view signal;
+  for (size_t i = 0; i < finding_.captures.size(); ++i) {
+    Capture& capture = finding_.captures[i];
+    auto type = finding_.signature->capture_types.find(capture.name);
+    if (type == finding_.signature->capture_types.end()) continue;
+    if (!NormaliseCapture(type->second, capture.value, values_[i])) continue;
+    capture.value = values_[i];
+    if (type->second == CaptureType::kExitCode) {
+      signal = SignalOfExitCode(std::atoi(values_[i].c_str()));
+    }
+  }
+  if (!signal.empty()) finding_.captures.push_back({"signal", signal});
 }
 
 }  // namespace tocsin::matcher

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -15,13 +16,13 @@
 namespace tocsin::matcher {
 
 // A signature matched a record. Handed to the visitor by reference and reused for the next one:
-// copy what must stay. Views point into the record's text.
+// copy what must stay. Views point into the record's text or live until the visitor returns.
 struct Finding {
   const Signature* signature = nullptr;
   const Record* record = nullptr;
-  std::vector<Capture> captures;
-  Identity identity;  // whom the line speaks of: captures over the record's own fields
-  Entity entity;      // what the problem is about
+  std::vector<Capture> captures;  // typed ones normalised, then they point into the Tagger
+  Identity identity;              // whom the line speaks of: captures over the record's own fields
+  Entity entity;                  // what the problem is about
 
   // Every entity the record or its captures name, as ToString(Entity) prints them.
   std::vector<std::string> Related() const { return matcher::Related(identity); }
@@ -55,6 +56,7 @@ class Tagger {
   };
 
   void Emit(absl::FunctionRef<void(const Finding&)> visit);
+  void NormaliseCaptures();
   void EmitEach(std::string_view text, const std::vector<uint32_t>& hits,
                 const Candidate& candidate, absl::FunctionRef<void(const Finding&)> visit);
 
@@ -63,6 +65,7 @@ class Tagger {
   std::vector<Candidate> candidates_;
   std::vector<Each> each_;
   std::vector<Capture> each_captures_;
+  std::vector<std::string> values_;  // of the finding's typed captures
   Finding finding_;
 };
 

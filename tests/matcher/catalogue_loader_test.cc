@@ -171,8 +171,33 @@ const Bad kBad[] = {
      "bad.yaml:1:23: field 'sequence' is not supported by this version; leave it out"},
     {"Occurrence", "- {id: a, match: [x], occurrence: {key: [pid]}}",
      "bad.yaml:1:23: field 'occurrence' is not supported by this version; leave it out"},
-    {"ExitCode", "- {id: a, match: [x], exit_code: 137}",
-     "bad.yaml:1:23: field 'exit_code' is not supported..."},
+    {"ExitCode", "- {id: a, exit_code: 137}",
+     "bad.yaml:1:22: 'exit_code' must be a map; write exit_code: {is: [137], reason: [OOMKilled]} "
+     "instead"},
+    {"ExitCodeScalar", "- {id: a, exit_code: {is: 137}}",
+     "bad.yaml:1:27: 'is' must be a list of codes; write is: [137] instead"},
+    {"ExitCodeNone", "- {id: a, exit_code: {is: [137], not: [137]}}",
+     "bad.yaml:1:22: 'exit_code' names no code; write ..."},
+    {"ExitCodeEmpty", "- {id: a, exit_code: {}}",
+     "bad.yaml:1:22: 'exit_code' names no code; write ..."},
+    {"ExitCodeBig", "- {id: a, exit_code: {is: [256]}}",
+     "bad.yaml:1:28: '256' is no exit code; write 0 to 255 instead (-1 is printed as 255, and both "
+     "are found)"},
+    {"ExitCodeRange", "- {id: a, exit_code: {range: [159, 129]}}",
+     "bad.yaml:1:30: 'range' must be two codes from 0 to 255, the lower one first; write range: "
+     "[129, 159] instead"},
+    {"ExitCodeReason", "- {id: a, exit_code: {is: [1], reason: ['OOM .*']}}",
+     "bad.yaml:1:41: 'OOM .*' is no reason; write the word that Kubernetes prints, such as "
+     "OOMKilled, instead"},
+    {"ExitCodeField", "- {id: a, exit_code: {code: [1]}}",
+     "bad.yaml:1:23: unknown field 'code' in 'exit_code'; write 'is', 'range', 'not', 'reason' or "
+     "'not_reason' instead"},
+    {"CaptureType", "- {id: a, match: ['(?<n>x)'], captures: {n: number}}",
+     "bad.yaml:1:45: unknown type 'number' of capture 'n'; write one of bytes, count, duration, "
+     "image, exit_code instead"},
+    {"CaptureNobody", "- {id: a, match: ['(?<n>x)'], captures: {m: count}}",
+     "bad.yaml:1:42: 'captures' names capture 'm', which no pattern takes; write (?<m>...) in "
+     "'match'"},
     {"Measure", "- {id: a, match: [x], measure: {}}",
      "bad.yaml:1:23: field 'measure' is not supported..."},
     {"Absent", "- {id: a, match: [x], absent: {}}",
