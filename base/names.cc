@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <cctype>
 
@@ -56,6 +57,13 @@ std::string_view LastPart(std::string_view s) {
   size_t dash = s.rfind('-');
   return dash == std::string_view::npos || dash == 0 ? std::string_view() : s.substr(dash + 1);
 }
+// A digit and otherwise what a name may consist of: nobody calls a thing "7d9f0a6b1".
+bool IsAlnumWithDigit(std::string_view s) {
+  auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return std::any_of(s.begin(), s.end(), digit) && std::all_of(s.begin(), s.end(), [&](char c) {
+           return digit(c) || (c >= 'a' && c <= 'z');
+         });
+}
 std::string_view Without(std::string_view s, std::string_view last) {
   return s.substr(0, s.size() - last.size() - 1);
 }
@@ -102,13 +110,24 @@ std::string_view WorkloadOfPod(std::string_view pod) {
   std::string_view last = LastPart(pod);
   if (last.empty()) return pod;
   if (IsDigits(last) && last.size() <= 5) return Without(pod, last);  // StatefulSet ordinal
-  if (last.size() != 5 || !IsGenerated(last)) return pod;
+  if (last.size() != 5) return pod;
   std::string_view owner = Without(pod, last);
+  if (!IsGenerated(last)) {
+    // Tools that make names anonymous do not know Kubernetes' alphabet: two such parts are proof
+    // enough, one is not.
+    std::string_view hash = LastPart(owner);
+    bool likely = hash.size() >= 8 && hash.size() <= 10 && IsAlnumWithDigit(hash) &&
+                  std::all_of(last.begin(), last.end(), [](char c) {
+                    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');
+                  });
+    return likely ? Without(owner, hash) : pod;
+  }
   std::string_view hash = LastPart(owner);
   if (hash.empty()) return owner;
   // A ReplicaSet's hash is 6 to 10 characters of the same alphabet; a CronJob's run is its time in
   // minutes (or seconds) since 1970.
   if (hash.size() >= 6 && hash.size() <= 10 && IsGenerated(hash)) return Without(owner, hash);
+  if (hash.size() >= 8 && hash.size() <= 10 && IsAlnumWithDigit(hash)) return Without(owner, hash);
   if (IsDigits(hash) && hash.size() >= 8) return Without(owner, hash);
   return owner;
 }

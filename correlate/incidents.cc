@@ -17,6 +17,7 @@
 #include "base/row.h"
 #include "base/status.h"
 #include "correlate/causes.h"
+#include "correlate/kin.h"
 #include "correlate/render.h"
 
 namespace tocsin::correlate {
@@ -97,6 +98,7 @@ void Join(const std::string& key, const std::string& incident, Layer& layer) {
   problem.set_incident(incident);
   std::string own = IncidentName(problem);
   if (own != incident) layer.Alias(own, incident);
+  layer.Index(key, problem);
 }
 
 // Moves everything of `from` into `into` and leaves a pointer behind.
@@ -133,12 +135,92 @@ void Merge(const std::string& from, const std::string& into, Layer& layer,
   touched.insert(into);
 }
 
+// Moves one tree out of an incident that holds others too, its kin: only it has a cause now.
+void MoveTree(const std::string& root, const std::string& from, const std::string& into,
+              Layer& layer, std::set<std::string>& touched) {
+  v1::Incident& old = layer.EditIncident(from);
+  v1::Incident& target = layer.EditIncident(into);
+  google::protobuf::RepeatedPtrField<v1::Problem> left;
+  std::vector<std::string> keys = MembersOf(old), kin;
+  for (int i = 0; i < old.problems_size(); ++i) {
+    const std::string& key = keys[i];
+    const Problem* member = layer.Find(key);
+    if (member == nullptr || member->incident() != from || RootOf(key, layer) != root) {
+      *left.Add() = old.problems(i);
+      if (member != nullptr && member->incident() == from) kin.push_back(key);
+      continue;
+    }
+    Join(key, into, layer);
+    ListMember(*layer.Find(key), target);
+    if (const Problem* past = layer.FindPast(key, from)) layer.KeepPast(*past, into);
+  }
+  *old.mutable_problems() = std::move(left);
+  touched.insert({from, into});
+  // Somebody represents those that stay.
+  std::sort(kin.begin(), kin.end());
+  for (const std::string& key : kin) {
+    if (Represents(*layer.Find(key))) return;
+  }
+  for (const std::string& key : kin) {
+    if (!layer.Find(key)->parent().empty()) continue;
+    Problem& problem = layer.Edit(key);
+    problem.clear_kin_of();
+    layer.Index(key, problem);
+    return;
+  }
+}
+
+// Whether all members of the incident descend from `root`.
+bool IsOneTree(const v1::Incident& incident, const std::string& root, const Layer& layer) {
+  for (const std::string& key : MembersOf(incident)) {
+    const Problem* member = layer.Find(key);
+    if (member == nullptr || member->incident() != incident.name()) continue;
+    if (RootOf(key, layer) != root) return false;
+  }
+  return true;
+}
+
 // Of two incidents that are one, the name that has been known longer stays.
 const v1::Incident& Elder(const v1::Incident& a, const v1::Incident& b) {
   auto age = [](const v1::Incident& i) {
     return std::tuple(i.open_time().seconds(), i.open_time().nanos(), std::string_view(i.name()));
   };
   return age(b) < age(a) ? b : a;
+}
+
+// What an incident has become, if it was merged.
+std::string Present(std::string name, const Layer& layer) {
+  for (const v1::Incident* incident = layer.FindIncident(name);
+       incident != nullptr && !incident->merged_into().empty();
+       incident = layer.FindIncident(name)) {
+    name = incident->merged_into();
+  }
+  return name;
+}
+
+// The incident of the same failure elsewhere; "" if there is none.
+std::string JoinKin(const std::string& root, Layer& layer, std::set<std::string>& touched) {
+  std::optional<Kin> kin = FindKin(root, layer);
+  if (!kin) return "";
+  for (const std::string& other : kin->merged) {
+    for (const std::string& key : MembersOf(*layer.FindIncident(other))) {
+      const Problem* member = layer.Find(key);
+      if (member == nullptr || member->incident() != other || !Represents(*member)) continue;
+      layer.Edit(key).set_kin_of(kin->representative);
+    }
+    Merge(other, kin->incident, layer, touched);
+  }
+  layer.Edit(root).set_kin_of(kin->representative);
+  v1::Incident& incident = layer.EditIncident(kin->incident);
+  if (incident.why_size() < kWhyMax) {
+    v1::Why* why = incident.add_why();
+    why->set_effect(ProblemName(*layer.Find(root)));
+    why->set_shared(kin->shared);
+    why->set_accepted(true);
+    why->set_reason("the same failure of the same " +
+                    std::string(EntityKindName(EntityFromString(kin->shared).kind)));
+  }
+  return kin->incident;
 }
 
 }  // namespace
@@ -194,15 +276,25 @@ void FoldTransitions(const Transitions& transitions, Layer& layer) {
   }
   std::map<std::string, std::vector<std::string>> new_trees;  // root -> members opened now
   for (const std::string& key : fresh) new_trees[RootOf(key, layer)].push_back(key);
-  for (auto& [root, members] : new_trees) {
+  auto earliest_of = [&](const std::vector<std::string>& members) {
+    return *std::min_element(
+        members.begin(), members.end(), [&](const std::string& a, const std::string& b) {
+          return std::pair(layer.Find(a)->onset(), a) < std::pair(layer.Find(b)->onset(), b);
+        });
+  };
+  std::vector<std::pair<std::string, std::vector<std::string>>> by_age(new_trees.begin(),
+                                                                       new_trees.end());
+  std::sort(by_age.begin(), by_age.end(), [&](const auto& a, const auto& b) {
+    std::string first_a = earliest_of(a.second), first_b = earliest_of(b.second);
+    return std::pair(layer.Find(first_a)->onset(), first_a) <
+           std::pair(layer.Find(first_b)->onset(), first_b);
+  });
+  for (auto& [root, members] : by_age) {
     std::string incident = layer.Find(root)->incident();
-    if (incident.empty()) incident = awaiting[root];
+    if (incident.empty()) incident = Present(awaiting[root], layer);
+    if (incident.empty()) incident = JoinKin(root, layer, touched);
     if (incident.empty()) {
-      auto earliest = std::min_element(
-          members.begin(), members.end(), [&](const std::string& a, const std::string& b) {
-            return std::pair(layer.Find(a)->onset(), a) < std::pair(layer.Find(b)->onset(), b);
-          });
-      const Problem& named_after = *layer.Find(*earliest);
+      const Problem& named_after = *layer.Find(earliest_of(members));
       incident = IncidentName(named_after);
       v1::Incident& created = layer.EditIncident(incident);
       created.set_cluster(named_after.cluster());
@@ -219,6 +311,11 @@ void FoldTransitions(const Transitions& transitions, Layer& layer) {
     std::string own = layer.Find(key)->incident();
     std::string theirs = layer.Find(RootOf(key, layer))->incident();
     if (own.empty() || theirs.empty() || own == theirs) continue;
+    std::string root = RootOf(key, layer);
+    if (!IsOneTree(*layer.FindIncident(own), root, layer)) {
+      MoveTree(root, own, theirs, layer, touched);
+      continue;
+    }
     const v1::Incident& elder = Elder(*layer.FindIncident(own), *layer.FindIncident(theirs));
     std::string into = elder.name();
     std::string from = into == own ? theirs : own;

@@ -5,6 +5,7 @@
 
 #include "base/row.h"
 #include "base/status.h"
+#include "correlate/kin.h"
 
 namespace tocsin::correlate {
 namespace {
@@ -42,6 +43,11 @@ std::vector<std::string> SharingKeys(const Catalogue& catalogue,
   for (const std::string& entity : problem.related()) {
     if (kinds >> static_cast<int>(EntityFromString(entity).kind) & 1) {
       keys.push_back(SharingKey(problem.cluster(), problem.signature(), entity));
+    }
+  }
+  if (Represents(problem)) {
+    for (const std::string& name : RollUpNames(*signature, problem)) {
+      keys.push_back(SharingKey(problem.cluster(), problem.signature(), name));
     }
   }
   return keys;

@@ -36,6 +36,9 @@ TEST(NamesTest, WorkloadOfAPodName) {
            {"backup-28456789-z8xvl", "backup"},  // CronJob
            {"migrate-z8xvl", "migrate"},         // Job
            {"etcd-node-17", "etcd-node"},        // a mirror pod: reads like an ordinal
+           {"web-7d9f0a6b1-abcd1", "web"},       // made anonymous
+           {"web-7d9f0a6b1-x2x7k", "web"},
+           {"web-storage-abcd1", "web-storage-abcd1"},
            {"standalone", "standalone"},
            {"web-apple", "web-apple"},  // vowels: nobody generated that
            {"-0", "-0"},
