@@ -54,7 +54,9 @@ v1::Signature ToProto(const Signature& signature, const Catalogue& catalogue) {
     SetDuration(edge.before, to->mutable_before());
     SetDuration(edge.after, to->mutable_after());
   }
-  for (const CauseOf& cause : catalogue.CausesOf(signature.id)) out.add_caused_by(cause.cause->id);
+  for (const CauseOf& cause : catalogue.CausesOf(signature.id)) {
+    if (!cause.sibling) out.add_caused_by(cause.cause->id);
+  }
   out.mutable_refines()->Assign(signature.refines.begin(), signature.refines.end());
   out.mutable_aliases()->Assign(signature.aliases.begin(), signature.aliases.end());
   out.mutable_references()->Assign(signature.references.begin(), signature.references.end());

@@ -50,6 +50,10 @@ struct Record {
                           // For events "<reason> <message>".
   EventFields event;
   Address address;
+  // How it came, beside where it stands: the same line may be shipped from the kernel's buffer, the
+  // journal and a file of syslog.
+  uint8_t way = 0;            // shape of the envelope and of the line; equal for equal shapes
+  std::string_view way_file;  // the file that the shipper read, where it says
 };
 
 }  // namespace tocsin

@@ -79,6 +79,29 @@ bool AddToSet(std::string_view item, int max,
   return InsertSorted(std::string(item), max, std::less<std::string>(), set);
 }
 
+void AddMark(const state::v1::Mark& mark,
+             google::protobuf::RepeatedPtrField<state::v1::Mark>& marks) {
+  auto less = [](const state::v1::Mark& a, const state::v1::Mark& b) {
+    return std::tuple(a.time(), a.key(), a.path()) < std::tuple(b.time(), b.key(), b.path());
+  };
+  auto at = std::lower_bound(marks.begin(), marks.end(), mark, less);
+  if (at != marks.end() && !less(mark, *at)) {
+    at->set_count(at->count() + mark.count());
+  } else {
+    InsertSorted(mark, kMarksMax, less, marks);
+  }
+}
+
+void AddDistinct(uint64_t value, google::protobuf::RepeatedField<uint64_t>& set) {
+  auto at = std::lower_bound(set.begin(), set.end(), value);
+  if (at != set.end() && *at == value) return;
+  auto index = static_cast<int>(at - set.begin());
+  if (index >= kDistinctMax) return;
+  if (set.size() == kDistinctMax) set.RemoveLast();
+  set.Add(value);
+  for (int i = set.size() - 1; i > index; --i) set.SwapElements(i, i - 1);
+}
+
 std::string PastKey(std::string_view problem_key, std::string_view incident) {
   std::string key(problem_key);
   key += '\0';
@@ -99,6 +122,9 @@ void MergeRow(const state::v1::Row& from, state::v1::Row& into) {
   for (const state::v1::Sample& sample : from.samples()) {
     AddSample(sample, kSamplesMax, *into.mutable_samples());
   }
+  into.set_bytes(into.bytes() + from.bytes());
+  for (const state::v1::Mark& mark : from.marks()) AddMark(mark, *into.mutable_marks());
+  for (uint64_t value : from.distinct()) AddDistinct(value, *into.mutable_distinct());
   for (const state::v1::EventVersion& version : from.versions()) {
     InsertSorted(
         version, kVersionsMax,

@@ -18,6 +18,9 @@ inline constexpr size_t kSampleTextMax_bytes = 1024;
 inline constexpr int kSamplesMax = 5;      // kept per row and per problem
 inline constexpr int kRelatedMax = 200;    // entities kept per row and per problem
 inline constexpr int kVersionsMax = 1000;  // event versions kept per row
+inline constexpr int kMarksMax = 64;       // of lines, per row
+inline constexpr int kDistinctMax =
+    256;  // different values counted, per row and per slot of a problem
 
 // How far behind its partition's newest broker time a record may be and still be filed under its
 // own event time; older ones are filed at the frontier's edge. See ARCHITECTURE.md, "Time".
@@ -52,6 +55,16 @@ void AddSample(const state::v1::Sample& sample, int max,
 // Adds to a sorted set capped at `max`. When it is full the largest names fall out, so the outcome
 // does not depend on the order of arrival. Returns false if something fell out.
 bool AddToSet(std::string_view item, int max, google::protobuf::RepeatedPtrField<std::string>& set);
+
+// Adds `count` lines to the marks, which stay sorted and at most kMarksMax.
+void AddMark(const state::v1::Mark& mark,
+             google::protobuf::RepeatedPtrField<state::v1::Mark>& marks);
+
+// Adds to a sorted set of at most kDistinctMax numbers, of which the smallest are kept.
+void AddDistinct(uint64_t value, google::protobuf::RepeatedField<uint64_t>& set);
+
+// A tally travels as a row of no signature: what a node or container logged in a slot.
+inline bool IsTally(const state::v1::Row& row) { return row.signature().empty(); }
 
 // What a lane hands to the fold at once: rows and positions go into one write batch together, so
 // the state never disagrees with the offsets it came from.

@@ -2,6 +2,8 @@
 #include "base/signature.h"
 
 #include <algorithm>
+#include <cmath>
+#include <set>
 
 namespace tocsin {
 
@@ -29,6 +31,99 @@ Catalogue::Catalogue(std::vector<Signature> signatures, std::string version)
       if (const Signature* found = Find(clearer)) cleared_by_[found->id].push_back(&cause);
     }
   }
+  for (const Signature& signature : signatures_) IndexRules(signature);
+}
+
+void Catalogue::IndexRules(const Signature& signature) {
+  std::set<std::string> watched;
+  auto watch = [&](const std::string& id) {
+    const Signature* found = Find(id);
+    if (found != nullptr && watched.insert(found->id).second) {
+      watchers_[found->id].push_back(&signature);
+    }
+  };
+  if (signature.requires_near) {
+    for (const std::string& id : signature.requires_near->ids) watch(id);
+  }
+  for (const std::string& id : signature.sequence) watch(id);
+  if (signature.absent) {
+    watch(signature.absent->after);
+    watch(signature.absent->id);
+    tallies_nodes_ = true;
+  }
+  if (!signature.ratio_of.empty()) watch(signature.ratio_of);
+  if (signature.kind == Signature::Kind::kState && signature.threshold_for > Duration::zero()) {
+    tallies_nodes_ = true;
+  }
+  if (signature.measure) {
+    measures_.push_back(&signature);
+    (signature.measure->of_containers ? tallies_containers_ : tallies_nodes_) = true;
+  }
+  if (signature.group.empty()) return;
+  for (const Signature& other : signatures_) {
+    if (&other == &signature || other.group != signature.group) continue;
+    Edge edge;
+    edge.id = signature.id;
+    edge.same = signature.entity;
+    edge.before = std::max(other.quiet, edge.before);
+    edge.after = Duration::zero();
+    causes_of_[signature.id].push_back({&other, edge, true});
+  }
+}
+
+const std::vector<const Signature*>& Catalogue::WatchersOf(std::string_view id) const {
+  static const std::vector<const Signature*> kNone;
+  auto it = watchers_.find(id);
+  return it == watchers_.end() ? kNone : it->second;
+}
+
+std::vector<std::string> DescribeRules(const Signature& signature) {
+  std::vector<std::string> rules;
+  auto list = [](const std::vector<std::string>& words, std::string_view between) {
+    std::string text;
+    for (const std::string& word : words) {
+      if (!text.empty()) text += between;
+      text += word;
+    }
+    return text;
+  };
+  auto add = [&](std::string rule) { rules.push_back(std::move(rule)); };
+  if (!signature.sequence.empty()) {
+    add(list(signature.sequence, ", then ") + ", within " +
+        FormatDuration(signature.threshold_within));
+  }
+  if (const auto& absent = signature.absent) {
+    add("after " + absent->after + " no " + absent->id + " within " +
+        FormatDuration(absent->within));
+  }
+  if (const auto& measure = signature.measure) {
+    std::string who = measure->of_containers ? "a container" : "a node";
+    if (measure->silent > Duration::zero()) {
+      add(who + " logs nothing for " + FormatDuration(measure->silent) + " while others go on");
+    } else {
+      add(who + " logs over " + std::to_string(measure->over) + " bytes a second for " +
+          FormatDuration(measure->lasts));
+    }
+  }
+  if (!signature.threshold_distinct.empty()) {
+    add("counts different values of " + signature.threshold_distinct);
+  }
+  if (!signature.ratio_of.empty()) {
+    std::string percent = std::to_string(std::lround(signature.ratio_over * 100));
+    add("at least " + percent + " % of " + signature.ratio_of);
+  }
+  if (signature.threshold_for > Duration::zero())
+    add("for " + FormatDuration(signature.threshold_for));
+  if (!signature.occurrence_key.empty()) {
+    add("lines with the same " + list(signature.occurrence_key, ", ") + " within " +
+        FormatDuration(signature.occurrence_within) + " are one occurrence");
+  }
+  if (const auto& near = signature.requires_near) {
+    add("only within " + FormatDuration(near->within) + " of " + list(near->ids, " or ") +
+        " at the same " + std::string(EntityKindName(near->same)));
+  }
+  if (!signature.group.empty()) add("one incident with others of group " + signature.group);
+  return rules;
 }
 
 const Signature* Catalogue::Find(std::string_view id) const {

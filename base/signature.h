@@ -51,6 +51,30 @@ struct Example {
   int line = 0;
 };
 
+// A finding counts only where one of `ids` was found within this time of it, before or after, at
+// the same entity of kind `same`.
+struct Near {
+  std::vector<std::string> ids;
+  EntityKind same = EntityKind::kNode;
+  Duration within = std::chrono::minutes(1);
+};
+
+// `after` was found, and `id` was not in this time after it, though the node was heard of.
+struct Absent {
+  std::string after;
+  std::string id;
+  Duration within = std::chrono::minutes(10);
+};
+
+// What a container or node logs, in all its streams.
+struct Measure {
+  bool of_containers = false;  // else nodes
+  int64_t over = 0;  // bytes a second in every slot for as long as `lasts`; 0: `silent` is asked
+  Duration lasts = std::chrono::minutes(1);
+  // Nothing for so long, while most nodes that logged beside it still do.
+  Duration silent{};
+};
+
 // One known failure. Field by field the YAML of signatures/README.md, with defaults resolved.
 struct Signature {
   enum class Kind : uint8_t {
@@ -66,7 +90,9 @@ struct Signature {
   EntityKind entity = EntityKind::kNode;
   std::vector<std::string> match;   // any of these
   std::vector<std::string> unless;  // a record that also matches one of these is not a finding
-  bool each = false;                // every match in the record is a finding
+  // Without `match`: made of other signatures' findings or of tallies.
+  bool derived() const { return !sequence.empty() || absent || measure; }
+  bool each = false;  // every match in the record is a finding
   // Captures whose values are made comparable; one typed kExitCode also gives capture `signal`.
   std::map<std::string, CaptureType, std::less<>> capture_types;
   int64_t threshold_count = 1;                          // hits ...
@@ -91,7 +117,13 @@ struct Signature {
 struct CauseOf {
   const Signature* cause;
   Edge edge;
+  // Not a cause: of the same `group`. At one entity the problem that began first stands for the
+  // others, so that the clauses of one message are one incident.
+  bool sibling = false;
 };
+
+// The rules beyond patterns, one a line, for people: "5 different values of host within 5m".
+std::vector<std::string> DescribeRules(const Signature& signature);
 
 // All signatures, immutable. Share freely between threads. Views and pointers live as long as it
 // does.
@@ -112,13 +144,27 @@ class Catalogue {
   const std::vector<CauseOf>& CausesOf(std::string_view effect) const;
   // The signatures that `clearer` (an id) proves recovered.
   const std::vector<const Signature*>& ClearedBy(std::string_view clearer) const;
+  // The signatures with a rule (requires_near, sequence, absent, ratio) that looks at findings of
+  // `id`.
+  const std::vector<const Signature*>& WatchersOf(std::string_view id) const;
+  // What a lane must tally beyond lines and bytes per node. Nodes, slot by slot: for `measure`,
+  // `absent` and states that must last. Containers: for `measure`.
+  bool tallies_nodes() const { return tallies_nodes_; }
+  bool tallies_containers() const { return tallies_containers_; }
+  const std::vector<const Signature*>& Measures() const { return measures_; }
 
  private:
+  void IndexRules(const Signature& signature);
+
   std::vector<Signature> signatures_;
   std::string version_;
   std::map<std::string, const Signature*, std::less<>> by_id_;
   std::map<std::string, std::vector<CauseOf>, std::less<>> causes_of_;
   std::map<std::string, std::vector<const Signature*>, std::less<>> cleared_by_;
+  std::map<std::string, std::vector<const Signature*>, std::less<>> watchers_;
+  std::vector<const Signature*> measures_;
+  bool tallies_nodes_ = false;
+  bool tallies_containers_ = false;
 };
 
 }  // namespace tocsin

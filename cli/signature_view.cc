@@ -91,11 +91,13 @@ void PrintSignature(Output& out, const Signature& signature, const Catalogue& ca
   }
   page.List("Matches", signature.match);
   page.List("Unless", signature.unless);
+  page.List("Rules", DescribeRules(signature));
   std::vector<std::string> causes, caused_by;
   for (const Edge& edge : signature.causes) {
     causes.push_back(fmt::format("{} (same {})", edge.id, EntityKindName(edge.same)));
   }
   for (const CauseOf& cause : catalogue.CausesOf(signature.id)) {
+    if (cause.sibling) continue;
     caused_by.push_back(
         fmt::format("{} (same {})", cause.cause->id, EntityKindName(cause.edge.same)));
   }

@@ -36,7 +36,7 @@ bool Better(const Candidate& a, const Candidate& b) {
   auto rank = [](const Candidate& c) {
     bool before = c.gap >= -kSlotLength;
     // Among those before the effect the nearest, then the others by nearness too.
-    return std::tuple(static_cast<int>(c.scope), !before, before ? c.gap : -c.gap,
+    return std::tuple(c.sibling, static_cast<int>(c.scope), !before, before ? c.gap : -c.gap,
                       std::string_view(c.key));
   };
   return rank(a) < rank(b);
@@ -72,8 +72,13 @@ std::vector<Candidate> CandidateCauses(const Problem& effect, const Layer& layer
       for (const std::string& key : layer.Sharing(effect.cluster(), by.cause->id, entity)) {
         const Problem* cause = layer.Find(key);
         if (cause == nullptr || key == self) continue;
+        if (by.sibling && (cause->entity() != effect.entity() ||
+                           std::pair(effect.onset(), self) < std::pair(cause->onset(), key))) {
+          continue;
+        }
         std::optional<Candidate> candidate = MayCause(*cause, effect, by.edge, layer.catalogue());
         if (!candidate) continue;
+        candidate->sibling = by.sibling;
         auto [it, inserted] = best.emplace(key, *candidate);
         if (!inserted && Better(*candidate, it->second)) it->second = *candidate;
       }

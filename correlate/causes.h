@@ -15,12 +15,14 @@ struct Candidate {
   std::string key;     // the cause
   std::string shared;  // the entity both name, "node/node-17"
   EntityKind scope = EntityKind::kNone;
-  Duration gap{};  // onset of the effect minus onset of the cause
+  Duration gap{};        // onset of the effect minus onset of the cause
+  bool sibling = false;  // no cause: of the same group, and began first
 };
 
-// Everything that may have caused `effect`, best first: the narrowest shared scope, then the latest
-// onset not after the effect's own (give or take a slot), then the key. Only problems that were
-// over their threshold within the edge's window count; whether they still are does not matter.
+// Everything that may have caused `effect`, best first: causes before siblings, the narrowest
+// shared scope, then the latest onset not after the effect's own (give or take a slot), then the
+// key. Only problems that were over their threshold within the edge's window count; whether they
+// still are does not matter.
 std::vector<Candidate> CandidateCauses(const state::v1::Problem& effect, const Layer& layer);
 
 // Whether `cause` may have caused `effect` along an edge, by entity and time.

@@ -6,6 +6,7 @@
 #include "base/row.h"
 #include "correlate/incidents.h"
 #include "correlate/problems.h"
+#include "correlate/rules.h"
 
 namespace tocsin::correlate {
 
@@ -16,8 +17,9 @@ void FoldSlots(PendingRows::const_iterator begin, PendingRows::const_iterator en
     rows.clear();
     for (; it != end && it->second.slot() == slot; ++it) rows.push_back(&it->second);
     Refresh(EndQuiet(SlotBegin(slot), layer), layer);
-    Refresh(EndOverdue(rows, layer), layer);
-    FoldTransitions(FoldRows(rows, layer), layer);
+    Ruled ruled = ApplyRules(slot, rows, layer);
+    Refresh(EndOverdue(ruled.rows, layer), layer);
+    FoldTransitions(FoldRows(ruled.rows, layer, ruled.lasted, ruled.ended), layer);
   }
 }
 

@@ -56,7 +56,9 @@ void ChooseParent(const std::string& key, Layer& layer,
   if (problem.parent().empty()) problem.set_parent(candidates.front().key);
   problem.clear_caused_by();
   for (const Candidate& candidate : candidates) {
-    if (candidate.key != problem.parent()) problem.add_caused_by(candidate.key);
+    if (candidate.key != problem.parent() && !candidate.sibling) {
+      problem.add_caused_by(candidate.key);
+    }
   }
   chosen[key] = std::move(candidates);
 }
@@ -327,7 +329,9 @@ void FoldTransitions(const Transitions& transitions, Layer& layer) {
     for (const Candidate& candidate : candidates) {
       bool accepted = candidate.key == problem.parent();
       Explain(problem, candidate, accepted,
-              accepted ? "narrowest shared scope, nearest onset" : "a nearer cause was taken",
+              candidate.sibling ? "said of the same by the same message, and first"
+              : accepted        ? "narrowest shared scope, nearest onset"
+                                : "a nearer cause was taken",
               layer, incident);
     }
   }

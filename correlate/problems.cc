@@ -12,6 +12,7 @@
 #include <set>
 
 #include "base/row.h"
+#include "correlate/occurrences.h"
 
 namespace tocsin::correlate {
 namespace {
@@ -74,6 +75,29 @@ void Prune(Slot slot, const Signature& signature, Problem& problem) {
   if (drop > 0) window->DeleteSubrange(0, drop);
 }
 
+// What the window adds up to: hits, or different values.
+int64_t Sum(const Signature& signature, const Problem& problem) {
+  int64_t hits = 0;
+  google::protobuf::RepeatedField<uint64_t> values;
+  for (const Problem::Bucket& bucket : problem.window()) {
+    hits += bucket.hits();
+    for (uint64_t value : bucket.distinct()) AddDistinct(value, values);
+  }
+  return signature.threshold_distinct.empty() ? hits : values.size();
+}
+
+bool IsOverThreshold(const Signature& signature, const Problem& problem) {
+  if (Sum(signature, problem) < signature.threshold_count) return false;
+  if (signature.ratio_of.empty()) return true;
+  int64_t hits = 0, of = 0;
+  for (const Problem::Bucket& bucket : problem.window()) {
+    hits += bucket.hits();
+    of += bucket.of();
+  }
+  // Nothing to compare with: it is not logged, or not shipped.
+  return of > 0 && static_cast<double>(hits) >= signature.ratio_over * static_cast<double>(of);
+}
+
 // Nothing of the past episode can still be joined: begin anew, keeping what identifies the problem
 // and the event counts (an old event that comes again is not new hits).
 bool IsOver(const Problem& problem, Time now) {
@@ -87,6 +111,7 @@ void BeginAnew(Problem& problem) {
   fresh.set_signature(problem.signature());
   fresh.set_entity(problem.entity());
   fresh.mutable_events()->Swap(problem.mutable_events());
+  fresh.mutable_open()->Swap(problem.mutable_open());
   problem = std::move(fresh);
 }
 
@@ -111,10 +136,23 @@ bool MayOpen(const Problem& problem, int64_t last_hit) {
           last_hit > problem.cleared());
 }
 
-// Onset at the window's first hit. Returns nothing: the caller knows that it opened.
-void Open(Problem& problem) {
-  int64_t onset = problem.window(0).first();
-  for (const Problem::Bucket& bucket : problem.window()) onset = std::min(onset, bucket.first());
+int64_t FirstOfWindow(const Problem& problem) {
+  int64_t first = 0;
+  for (const Problem::Bucket& bucket : problem.window()) {
+    if (bucket.hits() > 0 && (first == 0 || bucket.first() < first)) first = bucket.first();
+  }
+  return first;
+}
+
+void StopWaiting(Problem& problem) {
+  problem.set_over_since(0);
+  problem.set_over_onset(0);
+  problem.set_waiting(0);
+}
+
+// The caller knows that it opened.
+void Open(int64_t onset, Problem& problem) {
+  StopWaiting(problem);
   if (problem.episode() == 0) {
     problem.set_episode(onset);
   } else {
@@ -129,6 +167,38 @@ void Open(Problem& problem) {
   problem.set_cleared(0);
   problem.set_clear_reason(0);
   problem.clear_window();
+}
+
+// Takes the hits of a slot into the window. Returns true if that opened the problem.
+bool CountHits(Slot slot, int64_t hits, int64_t first, int64_t last,
+               std::span<const Row* const> rows, const Signature& signature, Problem& problem) {
+  // Over the threshold without a break: also with what had come before this slot.
+  if (problem.over_since() != 0 && signature.kind == Signature::Kind::kOccurrence &&
+      !IsOverThreshold(signature, problem)) {
+    StopWaiting(problem);
+  }
+  auto* window = problem.mutable_window();
+  if (window->empty() || window->rbegin()->slot() != slot) window->Add()->set_slot(slot);
+  Problem::Bucket& bucket = *window->rbegin();
+  bucket.set_hits(bucket.hits() + hits);
+  bucket.set_first(bucket.first() == 0 ? first : std::min(bucket.first(), first));
+  for (const Row* row : rows) {
+    for (uint64_t value : row->distinct()) AddDistinct(value, *bucket.mutable_distinct());
+  }
+  if (!IsOverThreshold(signature, problem)) return false;
+  if (signature.threshold_for == Duration::zero()) {
+    Open(FirstOfWindow(problem), problem);
+    return true;
+  }
+  if (problem.over_since() == 0) {
+    problem.set_over_since(first);
+    problem.set_over_onset(FirstOfWindow(problem));
+    // Of a state nothing more will be said: rules.cc tells when it has lasted.
+    if (signature.kind == Signature::Kind::kState) problem.set_waiting(first);
+  }
+  if (last - problem.over_since() < signature.threshold_for.count()) return false;
+  Open(problem.over_onset(), problem);
+  return true;
 }
 
 // One problem's rows of one slot (they differ in node and stream only). Returns true if it opened.
@@ -160,7 +230,7 @@ bool FoldProblem(std::span<const Row* const> rows, const Signature& signature, L
   int64_t hits = 0, last = 0;
   for (const Row* row : rows) {
     last = std::max(last, row->last());
-    hits += row->hits() + EventHits(*row, problem);
+    hits += EventHits(*row, problem);
     problem.set_lines(problem.lines() + row->lines());
     problem.set_first(problem.first() == 0 ? row->first()
                                            : std::min(problem.first(), row->first()));
@@ -175,20 +245,12 @@ bool FoldProblem(std::span<const Row* const> rows, const Signature& signature, L
       AddSample(sample, kSamplesMax, *problem.mutable_samples());
     }
   }
+  hits += CountOccurrences(rows, signature, problem);
   problem.set_hits(problem.hits() + hits);
 
   bool opened = false;
   if (MayOpen(problem, last) && hits > 0) {
-    Problem::Bucket* bucket = problem.add_window();
-    bucket->set_slot(head.slot());
-    bucket->set_hits(hits);
-    bucket->set_first(first);
-    int64_t sum = 0;
-    for (const Problem::Bucket& b : problem.window()) sum += b.hits();
-    if (sum >= signature.threshold_count) {
-      Open(problem);
-      opened = true;
-    }
+    opened = CountHits(head.slot(), hits, first, last, rows, signature, problem);
   }
   if (problem.episode() != 0) layer.Index(key, problem);
   layer.Watch(key, problem);
@@ -202,6 +264,13 @@ void FoldClear(std::span<const Row* const> rows, const Signature& clearer, Layer
     for (const Row* row : rows) {
       for (const std::string& entity : row->related()) {
         if (EntityFromString(entity).kind != cleared->entity) continue;
+        // One that was not open yet did not last.
+        std::string own = ProblemKey(row->cluster(), cleared->id, entity);
+        if (const Problem* waits = layer.Find(own);
+            waits != nullptr && waits->over_since() != 0 && row->last() >= waits->over_since()) {
+          StopWaiting(layer.Edit(own));
+          layer.Edit(own).clear_window();
+        }
         for (const std::string& key : layer.Sharing(row->cluster(), cleared->id, entity)) {
           const Problem* found = layer.Find(key);
           if (found == nullptr || found->entity() != entity) continue;
@@ -253,7 +322,9 @@ std::vector<std::string> EndOverdue(std::span<const Row* const> rows, Layer& lay
   return ended;
 }
 
-Transitions FoldRows(std::span<const Row* const> rows, Layer& layer) {
+Transitions FoldRows(std::span<const Row* const> rows, Layer& layer,
+                     const std::vector<std::string>& lasted,
+                     const std::vector<std::pair<std::string, Time>>& ended) {
   std::set<std::string> touched;
   Transitions transitions;
   struct Clear {
@@ -273,6 +344,19 @@ Transitions FoldRows(std::span<const Row* const> rows, Layer& layer) {
   // After all hits of the slot, so that a hit and its recovery in the same ten seconds are ordered
   // by their times and not by the names of their signatures.
   for (const Clear& clear : clears) FoldClear(clear.rows, *clear.signature, layer, touched);
+  for (const auto& [key, at] : ended) {
+    if (!layer.Find(key)->active()) continue;
+    End(at, v1::Incident::CLEAR_SIGNATURE, layer.Edit(key));
+    touched.insert(key);
+  }
+  for (const std::string& key : lasted) {
+    const Problem* problem = layer.Find(key);
+    if (problem->over_since() == 0 || problem->active()) continue;
+    Open(problem->over_onset(), layer.Edit(key));
+    layer.Index(key, *layer.Find(key));
+    transitions.opened.push_back(key);
+    touched.insert(key);
+  }
   std::sort(transitions.opened.begin(), transitions.opened.end());
   transitions.touched.assign(touched.begin(), touched.end());
   return transitions;

@@ -29,8 +29,12 @@ struct Transitions {
 std::vector<std::string> EndOverdue(std::span<const state::v1::Row* const> rows, Layer& layer);
 
 // Takes the rows of one slot, sorted by RowKey, at most one row per key. Slots must come in order.
-// Rows of unknown signatures (the catalogue changed) are passed over.
-Transitions FoldRows(std::span<const state::v1::Row* const> rows, Layer& layer);
+// Rows of unknown signatures (the catalogue changed) are passed over. `lasted`: problems that wait
+// no longer (rules.h), which open unless this slot ends them; `ended`: problems and when they
+// ended.
+Transitions FoldRows(std::span<const state::v1::Row* const> rows, Layer& layer,
+                     const std::vector<std::string>& lasted = {},
+                     const std::vector<std::pair<std::string, Time>>& ended = {});
 
 // Ends occurrences whose quiet time is over at `until` and whose node (cluster, if they name no
 // node) was heard at or after its end: a silent shipper is not a recovery. Returns the keys that

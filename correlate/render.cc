@@ -37,6 +37,15 @@ std::string KeyOf(const v1::Incident& incident, const v1::Problem& problem) {
                     problem.entity().kind() + "/" + problem.entity().name());
 }
 
+// Whether the parent is no cause but the first of the same group.
+bool IsSibling(const Problem& problem, const Layer& layer) {
+  const Problem* parent = layer.Find(problem.parent());
+  const Signature* own = layer.catalogue().Find(problem.signature());
+  if (parent == nullptr || own == nullptr || own->group.empty()) return false;
+  const Signature* first = layer.catalogue().Find(parent->signature());
+  return first != nullptr && first->group == own->group && parent->entity() == problem.entity();
+}
+
 v1::Problem Show(const Problem& problem, const Layer& layer) {
   v1::Problem shown;
   shown.set_signature(problem.signature());
@@ -57,7 +66,7 @@ v1::Problem Show(const Problem& problem, const Layer& layer) {
     const Problem* cause = layer.Find(key);
     if (cause != nullptr) shown.add_caused_by(ProblemName(*cause));
   };
-  if (!problem.parent().empty()) add_cause(problem.parent());
+  if (!problem.parent().empty() && !IsSibling(problem, layer)) add_cause(problem.parent());
   for (const std::string& key : problem.caused_by()) add_cause(key);
   return shown;
 }
@@ -199,7 +208,8 @@ void ShowRoot(const Layer& layer, const Member& root, v1::Incident& incident) {
   incident.clear_references();
   const Signature* signature = catalogue.Find(root.shown.signature());
   if (signature == nullptr) return;  // the catalogue has changed: keep the texts we had
-  const std::vector<CauseOf>& known_causes = catalogue.CausesOf(signature->id);
+  std::vector<CauseOf> known_causes = catalogue.CausesOf(signature->id);
+  std::erase_if(known_causes, [](const CauseOf& by) { return by.sibling; });
   incident.set_root_status(known_causes.empty() ? v1::Incident::OBSERVED
                                                 : v1::Incident::SYMPTOM_ONLY);
   for (const CauseOf& by : known_causes) {

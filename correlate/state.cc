@@ -76,6 +76,11 @@ void State::Unindex(const state::v1::Problem& problem) {
 
 void State::Put(const Catalogue& catalogue, state::v1::Problem problem) {
   std::string key = ProblemKey(problem);
+  if (problem.waiting() != 0) {
+    waiting_.insert(key);
+  } else if (!waiting_.empty()) {
+    waiting_.erase(key);
+  }
   if (!problem.past_of().empty()) {  // only looked up; keeps no incident in memory
     problems_[key] = std::move(problem);
     return;
@@ -120,6 +125,7 @@ void State::Remove(const std::string& problem_key) {
   auto it = problems_.find(problem_key);
   if (it == problems_.end()) return;
   TOCSIN_CHECK(!it->second.active());
+  waiting_.erase(problem_key);
   if (it->second.past_of().empty()) {
     Unindex(it->second);
     Release(it->second.incident());
@@ -207,6 +213,8 @@ void Layer::KeepPast(const state::v1::Problem& problem, const std::string& incid
   past.set_past_of(incident);
   past.clear_events();
   past.clear_window();
+  past.clear_open();
+  past.set_waiting(0);
   std::string key = ProblemKey(past);
   if (const state::v1::Problem* earlier = Find(key)) {
     past.set_hits(past.hits() + earlier->hits());
@@ -267,6 +275,18 @@ std::vector<std::string> Layer::QuietBy(Time until) {
   std::sort(keys.begin(), keys.end());
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   return keys;
+}
+
+std::vector<std::string> Layer::Waiting() const {
+  std::set<std::string> keys = base_.Waiting();
+  for (const auto& [key, problem] : problems_) {
+    if (problem.waiting() != 0) {
+      keys.insert(key);
+    } else {
+      keys.erase(key);
+    }
+  }
+  return {keys.begin(), keys.end()};
 }
 
 void Layer::ApplyTo(State& state) const {

@@ -53,6 +53,13 @@ class State {
   // can be forgotten.
   std::vector<std::string> OverSince(Time since) const;
 
+  // Keys of what waits for something (rules.h), in order.
+  const std::set<std::string>& Waiting() const { return waiting_; }
+  // False for input that was cut where somebody cut it, as files are: that a node is not heard of
+  // in it says nothing.
+  bool silence_counts() const { return silence_counts_; }
+  void set_silence_counts(bool counts) { silence_counts_ = counts; }
+
   size_t problem_count() const { return problems_.size(); }
   size_t incident_count() const { return incidents_.size(); }
 
@@ -71,6 +78,8 @@ class State {
   std::unordered_map<std::string, std::vector<std::string>, StringHash, std::equal_to<>> indexed_;
   std::set<std::pair<int64_t, std::string>> quiet_at_;  // (end of quiet time, key), active ones
   std::unordered_map<std::string, int64_t, StringHash, std::equal_to<>> heard_;
+  std::set<std::string> waiting_;
+  bool silence_counts_ = true;
 };
 
 // Changes on top of a State that has not seen them. Reads fall through, writes stay here.
@@ -108,6 +117,9 @@ class Layer {
   void Watch(const std::string& key, const state::v1::Problem& problem);
   // As State::QuietBy, with the changes of this layer.
   std::vector<std::string> QuietBy(Time until);
+
+  // As State::Waiting, with the changes of this layer.
+  std::vector<std::string> Waiting() const;
 
   // Another name of an incident.
   void Alias(const std::string& name, const std::string& incident) { aliases_[name] = incident; }

@@ -50,6 +50,9 @@ bool IsKernelFacility(std::string_view facility) {
 
 }  // namespace
 
+// Record.way beyond the shapes of a line.
+constexpr int kWayKmsg = 16, kWayJournal = 17, kWaySyslog = 18;
+
 class Decoder::Impl final : public JsonReader::Handler {
  public:
   explicit Impl(DecodeOptions options)
@@ -189,6 +192,11 @@ class Decoder::Impl final : public JsonReader::Handler {
       line.text = StripUptime(line.text);
     }
     record.text = line.text;
+    record.way = static_cast<uint8_t>(journal                 ? kWayJournal
+                                      : f.kmsg_marks == 3     ? kWayKmsg
+                                      : !f.identifier.empty() ? kWaySyslog
+                                                              : static_cast<int>(line.shape));
+    record.way_file = f.file_path;
     record.node = Pick(envelope_->node, f.kube_node, f.node, line.host, options_.node);
     record.time = f.time != kNoTime ? clock_.Of(f.time) : clock_.Of(line);
     sink_->OnRecord(record);
@@ -227,6 +235,7 @@ class Decoder::Impl final : public JsonReader::Handler {
       record.node = Pick(envelope_->node, line.host, options_.node);
       if (line.shape == Line::Shape::kPlain && clock_.is_file()) describe_.Observe(text);
     }
+    record.way = static_cast<uint8_t>(line.shape);
     record.time = clock_.Of(line);
     sink_->OnRecord(record);
   }

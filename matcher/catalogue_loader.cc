@@ -51,6 +51,15 @@ void CheckNames(const std::vector<ReadSignature>& all, std::vector<LintIssue>& i
             fmt::format("'{}' names signature '{}', which does not exist; write the id of one that "
                         "does instead",
                         reference.field, reference.id));
+      } else if (found->second->signature.derived() &&
+                 (reference.field == "sequence" || reference.field == "requires_near" ||
+                  reference.field == "threshold.ratio" ||
+                  reference.field.rfind("absent", 0) == 0)) {
+        add(read, reference.place,
+            fmt::format(
+                "'{}' names '{}', which matches no line itself; write the ids of what it is "
+                "made of instead",
+                reference.field, reference.id));
       } else if (found->second == &read) {
         add(read, reference.place,
             fmt::format("'{}' names the signature itself; leave it out", reference.field));
@@ -138,11 +147,11 @@ void AddWarnings(const ReadSignature& read, std::vector<LintIssue>& issues) {
     issues.push_back({signature.file, place.line, place.column,
                       fmt::format("{}: {}", signature.id, message), LintIssue::Level::kWarning});
   };
-  if (signature.examples.size() < kExamplesMin) {
+  if (!signature.derived() && signature.examples.size() < kExamplesMin) {
     warn(read.place, fmt::format("has {} of at least {} examples; add real lines",
                                  signature.examples.size(), kExamplesMin));
   }
-  if (signature.counterexamples.size() < kCounterexamplesMin) {
+  if (!signature.derived() && signature.counterexamples.size() < kCounterexamplesMin) {
     warn(read.place, fmt::format("has {} of at least {} counterexamples; add near misses",
                                  signature.counterexamples.size(), kCounterexamplesMin));
   }

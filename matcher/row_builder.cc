@@ -11,6 +11,7 @@
 
 #include "matcher/hash_index.h"
 #include "matcher/redact.h"
+#include "matcher/slot_tally.h"
 #include "matcher/stable_hash.h"
 #include "matcher/utf8.h"
 
@@ -79,6 +80,30 @@ std::string OverflowEntity(const Row& row, EntityKind kind) {
   return ToString(Entity{EntityKind::kCluster, row.cluster()});
 }
 
+// Where a record of this time is filed: what is older than the lateness allowed stands at its edge.
+Time Filed(Time time, Time progress) {
+  return progress == kNoTime ? time : std::max(time, progress - kAllowedLateness);
+}
+
+// What a capture says or, where there is none of this name, what is known of who is involved.
+std::string_view ValueOf(const Finding& finding, std::string_view name) {
+  for (const Capture& capture : finding.captures) {
+    if (capture.name == name) return capture.value;
+  }
+  const Identity& id = finding.identity;
+  const std::pair<std::string_view, std::string_view> known[] = {
+      {"pod", id.pod},         {"node", id.node},
+      {"namespace", id.ns},    {"container", id.container},
+      {"image", id.image},     {"registry", id.registry},
+      {"volume", id.volume},   {"device", id.device},
+      {"service", id.service}, {"workload", id.workload},
+      {"host", id.host},       {"release", id.release}};
+  for (const auto& [known_name, value] : known) {
+    if (known_name == name) return value;
+  }
+  return {};
+}
+
 }  // namespace
 
 Time EffectiveTime(const Record& record) {
@@ -88,6 +113,8 @@ Time EffectiveTime(const Record& record) {
 }
 
 struct RowBuilder::Impl {
+  Impl(bool tally_nodes, bool tally_containers) : slot_tallies(tally_nodes, tally_containers) {}
+
   Redactor redactor;
   std::vector<RowState> rows;
   HashIndex row_index;
@@ -98,18 +125,21 @@ struct RowBuilder::Impl {
   size_t last_tally = 0;
   size_t tallies_due = 0;  // with lines
   Counters counters;
+  SlotTallies slot_tallies;
   // Reused by Add.
   std::string cluster_scratch, node_scratch, entity_scratch, entity;
 
   RowState& FindOrAdd(const Finding& finding, Slot slot);
   void AddRelated(const Finding& finding, RowState& state);
   void AddEvidence(const Record& record, Time time, RowState& state);
+  void AddHit(const Finding& finding, Time time, Row& row);
   void Compact();
   void Overflow(const std::vector<size_t>& members, size_t keep, bool per_node,
                 std::vector<bool>& gone);
 };
 
-RowBuilder::RowBuilder() : impl_(std::make_unique<Impl>()) {}
+RowBuilder::RowBuilder(bool tally_nodes, bool tally_containers)
+    : impl_(std::make_unique<Impl>(tally_nodes, tally_containers)) {}
 RowBuilder::~RowBuilder() = default;
 size_t RowBuilder::bytes() const { return impl_->bytes; }
 const RowBuilder::Counters& RowBuilder::counters() const { return impl_->counters; }
@@ -205,16 +235,39 @@ void RowBuilder::Impl::AddEvidence(const Record& record, Time time, RowState& st
   AddSample(sample, kSamplesMax, *state.row.mutable_samples());
 }
 
+// One more hit, and what tells whether it is a copy of another.
+void RowBuilder::Impl::AddHit(const Finding& finding, Time time, Row& row) {
+  const Record& record = *finding.record;
+  row.set_hits(row.hits() + 1);
+  state::v1::Mark mark;
+  mark.set_time(ToNanos(time));
+  mark.set_count(1);
+  uint64_t path = StableHash(record.way_file, StableHash(record.address.source, record.way));
+  mark.set_path(static_cast<uint32_t>(path));
+  if (finding.signature->occurrence_key.empty()) {
+    mark.set_key(StableHash(MatchedText(record.text)) | 1);
+  } else {
+    uint64_t key = 0;
+    bool any = false;
+    for (const std::string& name : finding.signature->occurrence_key) {
+      std::string_view value = ValueOf(finding, name);
+      key = StableHash(value, key);
+      any |= !value.empty();
+    }
+    mark.set_key(any ? key | 1 : 0);
+  }
+  int before = row.marks_size();
+  AddMark(mark, *row.mutable_marks());
+  if (row.marks_size() > before) bytes += sizeof(state::v1::Mark) + 16;
+}
+
 void RowBuilder::Add(const Finding& finding, Time progress) {
   Impl& impl = *impl_;
   const Record& record = *finding.record;
   Time time = EffectiveTime(record);
   if (time < record.time) ++impl.counters.clamped;
-  Time filed = time;
-  if (progress != kNoTime && filed < progress - kAllowedLateness) {
-    filed = progress - kAllowedLateness;
-    ++impl.counters.late;
-  }
+  Time filed = Filed(time, progress);
+  if (filed > time) ++impl.counters.late;
   RowState& state = impl.FindOrAdd(finding, SlotOf(filed));
   Row& row = state.row;
 
@@ -230,7 +283,7 @@ void RowBuilder::Add(const Finding& finding, Time progress) {
     state.index = at.index;
   }
   if (record.event.uid.empty()) {
-    row.set_hits(row.hits() + 1);
+    impl.AddHit(finding, time, row);
   } else {
     // A version seen twice is one: merging keeps the set sorted, unique and capped.
     int before = row.versions_size();
@@ -243,6 +296,10 @@ void RowBuilder::Add(const Finding& finding, Time progress) {
     row.set_related_dropped(dropped);
     if (row.versions_size() > before) impl.bytes += sizeof(state::v1::EventVersion) + 16;
   }
+  if (!finding.signature->threshold_distinct.empty()) {
+    std::string_view value = ValueOf(finding, finding.signature->threshold_distinct);
+    if (!value.empty()) AddDistinct(StableHash(value), *row.mutable_distinct());
+  }
   int64_t nanos = ToNanos(time);
   if (row.first() == 0 || nanos < row.first()) row.set_first(nanos);
   if (nanos > row.last()) row.set_last(nanos);
@@ -250,7 +307,16 @@ void RowBuilder::Add(const Finding& finding, Time progress) {
   if (!same_record) impl.AddEvidence(record, time, state);
 }
 
-void RowBuilder::CountLine(const Record& record) {
+void RowBuilder::CountLine(const Record& record, Time progress) {
+  Impl& impl = *impl_;
+  if (impl.slot_tallies.any()) {
+    Time at = EffectiveTime(record);
+    impl.slot_tallies.Add(record, at, SlotOf(Filed(at, progress)));
+  }
+  CountTally(record);
+}
+
+void RowBuilder::CountTally(const Record& record) {
   Impl& impl = *impl_;
   auto is = [&](size_t i) {
     const TallyState& tally = impl.tallies[i];
@@ -268,7 +334,7 @@ void RowBuilder::CountLine(const Record& record) {
         ++impl.counters.tallies_shared;
         Record nobody = record;
         nobody.node = {};
-        return CountLine(nobody);
+        return CountTally(nobody);
       }
       at = impl.tallies.size();
       impl.tally_index.Add(hash, at);
@@ -384,7 +450,7 @@ void RowBuilder::Impl::Compact() {
     row_index.Add(hash, i);
     bytes += sizeof(RowState) + 5 * sizeof(std::string) + row.ByteSizeLong() +
              static_cast<size_t>(row.samples_size()) * 160 +
-             static_cast<size_t>(row.related_size()) * 48;
+             static_cast<size_t>(row.related_size() + row.marks_size()) * 48;
   }
 }
 
@@ -404,8 +470,11 @@ Batch RowBuilder::TakeRows() {
 
 size_t RowBuilder::TallyCount() const { return impl_->tallies_due; }
 
+bool RowBuilder::TalliesSlots() const { return impl_->slot_tallies.any(); }
+
 void RowBuilder::TakeTallies(Batch& batch) {
   Impl& impl = *impl_;
+  impl.slot_tallies.Take(batch);
   bool idle = false;
   std::string scratch;
   for (TallyState& tally : impl.tallies) {

@@ -27,7 +27,8 @@ class RowBuilder {
     uint64_t tallies_shared = 0;  // lines counted for no node because the lane saw too many
   };
 
-  RowBuilder();
+  // `tally_nodes`, `tally_containers`: what of Catalogue::tallies_* is true.
+  explicit RowBuilder(bool tally_nodes = false, bool tally_containers = false);
   ~RowBuilder();
   RowBuilder(const RowBuilder&) = delete;
   RowBuilder& operator=(const RowBuilder&) = delete;
@@ -37,14 +38,18 @@ class RowBuilder {
   void Add(const Finding& finding, Time progress);
 
   // Counts a record, matched or not, for its (cluster, node, stream). Tens of nanoseconds.
-  void CountLine(const Record& record);
+  // `progress` as for Add; it matters only where slots are tallied.
+  void CountLine(const Record& record, Time progress = kNoTime);
 
   // The rows since the last call, in no order, with an estimate of their bytes; positions are the
   // caller's to add.
   Batch TakeRows();
   // How many tallies TakeTallies would append.
   size_t TallyCount() const;
-  // Appends the tallies since the last call to `batch` and to its bytes.
+  // Whether tallies hold rows of slots: then no slot is complete before they have been taken.
+  bool TalliesSlots() const;
+  // Appends the tallies since the last call to `batch` (those of slots to its rows) and to its
+  // bytes.
   void TakeTallies(Batch& batch);
 
   // Roughly what the rows hold. Take them when it passes what a batch should weigh: nothing else
@@ -53,6 +58,8 @@ class RowBuilder {
   const Counters& counters() const;
 
  private:
+  void CountTally(const Record& record);
+
   struct Impl;
   const std::unique_ptr<Impl> impl_;
 };

@@ -55,38 +55,6 @@ std::vector<std::string> ReadReasons(const YAML::Node& node, const std::string& 
 
 }  // namespace
 
-void ReadThreshold(const YAML::Node& node, FieldReader& reader, ReadSignature& read) {
-  Signature& signature = read.signature;
-  reader.ForEachField(
-      node, "'threshold' must be a map", "threshold: {count: 3, within: 5m}",
-      [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
-        if (name == "count") {
-          int64_t count = FieldReader::Integer(value).value_or(0);
-          if (count < 1) {
-            reader.Add(reader.At(value),
-                       "'count' must be a number of hits from 1; write count: 1 instead");
-          } else {
-            signature.threshold_count = count;
-          }
-        } else if (name == "within") {
-          signature.threshold_within = reader.Time(value, name, signature.threshold_within, false);
-          if (signature.threshold_within > std::chrono::hours(24)) {
-            reader.Add(reader.At(value), "'within' is more than a day; write 24h or less instead");
-          }
-        } else if (name == "distinct" || name == "rate" || name == "ratio" || name == "for") {
-          reader.Add(reader.At(key),
-                     fmt::format("'threshold.{}' is not supported by this version; write "
-                                 "{{count, within}} instead",
-                                 name));
-        } else {
-          reader.Add(reader.At(key),
-                     fmt::format("unknown field '{}' in 'threshold'; write 'count' or 'within' "
-                                 "instead",
-                                 name));
-        }
-      });
-}
-
 void ReadExitCode(const YAML::Node& node, FieldReader& reader, ReadSignature& read) {
   const std::string instead = "exit_code: {is: [137], reason: [OOMKilled]}";
   ExitCodeRule rule;

@@ -16,18 +16,35 @@
 namespace tocsin::matcher {
 namespace {
 
-const std::vector<std::string_view> kFields = {
-    "id",     "title",  "streams",         "severity", "kind",           "entity",
-    "match",  "each",   "unless",          "captures", "exit_code",      "threshold",
-    "clears", "causes", "expected_during", "refines",  "aliases",        "references",
-    "cause",  "remedy", "check",           "examples", "counterexamples"};
-constexpr std::array<std::string_view, 5> kFuture = {"occurrence", "sequence", "absent",
-                                                     "requires_near", "measure"};
-
-template <typename Range>
-bool Contains(const Range& range, std::string_view item) {
-  return std::find(range.begin(), range.end(), item) != range.end();
-}
+const std::vector<std::string_view> kFields = {"id",
+                                               "title",
+                                               "streams",
+                                               "severity",
+                                               "kind",
+                                               "entity",
+                                               "match",
+                                               "each",
+                                               "unless",
+                                               "captures",
+                                               "exit_code",
+                                               "occurrence",
+                                               "requires_near",
+                                               "sequence",
+                                               "absent",
+                                               "measure",
+                                               "group",
+                                               "threshold",
+                                               "clears",
+                                               "causes",
+                                               "expected_during",
+                                               "refines",
+                                               "aliases",
+                                               "references",
+                                               "cause",
+                                               "remedy",
+                                               "check",
+                                               "examples",
+                                               "counterexamples"};
 
 class Reader : public FieldReader {
  public:
@@ -70,6 +87,7 @@ class Reader : public FieldReader {
   void ReadReferences(const YAML::Node& node, const std::string& field, ReadSignature& read,
                       std::vector<std::string>& into);
   void ReadExamples(const YAML::Node& node, const std::string& field, std::vector<Example>& into);
+  void CheckRules(const ReadSignature& read, bool has_match);
   void CheckCaptures(const ReadSignature& read, const YAML::Node& node);
 };
 
@@ -222,7 +240,10 @@ void Reader::CheckCaptures(const ReadSignature& read, const YAML::Node& node) {
     for (std::string& name : AnalysePattern(pattern).names) names.insert(std::move(name));
   }
   for (const Reference& used : read.captures_used) {
-    if (names.count(used.id) > 0) continue;
+    // Who is involved, the record itself may say.
+    bool known = used.field != "captures" &&
+                 (used.id == "namespace" || EntityKindFromName(used.id).has_value());
+    if (known || names.count(used.id) > 0) continue;
     Add(used.place,
         fmt::format("'{}' names capture '{}', which no pattern takes; write (?<{}>...) in "
                     "'match'",
@@ -238,6 +259,23 @@ void Reader::CheckCaptures(const ReadSignature& read, const YAML::Node& node) {
               "'match'",
               name, name));
     }
+  }
+}
+
+// What makes findings: patterns, or one of the rules that need none.
+void Reader::CheckRules(const ReadSignature& read, bool has_match) {
+  const Signature& signature = read.signature;
+  int derived = (signature.sequence.empty() ? 0 : 1) + (signature.absent ? 1 : 0) +
+                (signature.measure ? 1 : 0);
+  if (derived == 0 && !has_match) {
+    Add(read.place, "the signature has no match; write match: ['...']");
+  } else if (derived > 1) {
+    Add(read.place, "'sequence', 'absent' and 'measure' stand alone; write a signature for each");
+  } else if (derived == 1 && (has_match || !signature.examples.empty() || signature.requires_near ||
+                              !signature.occurrence_key.empty())) {
+    Add(read.place,
+        "a signature with 'sequence', 'absent' or 'measure' matches no line; leave out match, "
+        "exit_code, examples, occurrence and requires_near");
   }
 }
 
@@ -296,6 +334,18 @@ void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
           ReadCaptureTypes(value, *this, read);
         } else if (name == "exit_code") {
           exit_code = value;  // its patterns come after those of `match`
+        } else if (name == "occurrence") {
+          ReadOccurrence(value, *this, read);
+        } else if (name == "requires_near") {
+          ReadRequiresNear(value, *this, read);
+        } else if (name == "sequence") {
+          ReadSequence(value, *this, read);
+        } else if (name == "absent") {
+          ReadAbsent(value, *this, read);
+        } else if (name == "measure") {
+          ReadMeasure(value, *this, read);
+        } else if (name == "group") {
+          signature.group = Id(value, name);
         } else if (name == "threshold") {
           ReadThreshold(value, *this, read);
         } else if (name == "clears") {
@@ -320,9 +370,6 @@ void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
           ReadExamples(value, name, signature.examples);
         } else if (name == "counterexamples") {
           ReadExamples(value, name, signature.counterexamples);
-        } else if (Contains(kFuture, name)) {
-          Add(At(key),
-              fmt::format("field '{}' is not supported by this version; leave it out", name));
         } else {
           std::string nearest = Nearest(name, kFields);
           Add(At(key),
@@ -337,7 +384,7 @@ void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
       has_match = true;
       ReadExitCode(exit_code, *this, read);
     }
-    if (!has_match) Add(read.place, "the signature has no match; write match: ['...']");
+    CheckRules(read, has_match);
     if (signature.kind == Signature::Kind::kState && quiet_at.line != 0) {
       Add(quiet_at,
           "a state stays until it is unsaid, so 'quiet' can not end it; write clears: {by: "

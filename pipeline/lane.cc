@@ -8,7 +8,10 @@
 namespace tocsin::pipeline {
 
 Lane::Lane(const matcher::PatternSet& patterns, Options options)
-    : options_(std::move(options)), decoder_(options_.decode), tagger_(patterns) {}
+    : options_(std::move(options)),
+      decoder_(options_.decode),
+      tagger_(patterns),
+      rows_(patterns.catalogue().tallies_nodes(), patterns.catalogue().tallies_containers()) {}
 
 Lane::Source& Lane::SourceOf(std::string_view topic, int32_t partition) {
   auto by_topic = sources_.find(topic);
@@ -29,15 +32,15 @@ void Lane::Restore(const state::v1::Position& position) {
   source.position.set_log_id(options_.log_id);
   source.suppress_below = position.next_hit();
   source.next = position.next_tally();
+  source.progress = TimeFromNanos(position.progress());
 }
 
 void Lane::Take(const ingest::Message& message) {
   Source& source = SourceOf(message.topic, message.partition);
   // Progress is the largest broker time so far, in the order of the partition: the same in every
   // run.
-  source.position.set_progress(
-      std::max<int64_t>(source.position.progress(), ToNanos(message.broker_time)));
-  progress_ = TimeFromNanos(source.position.progress());
+  source.progress = std::max(source.progress, message.broker_time);
+  progress_ = source.progress;
   suppress_hits_ = message.offset < source.suppress_below;
   TOCSIN_CHECK(message.offset >= source.next);
   source.next = message.offset + 1;
@@ -77,7 +80,7 @@ absl::StatusOr<ingest::FileProgress> Lane::TakeFile(const std::string& path,
 
 void Lane::OnRecord(const Record& record) {
   ++counts_.records;
-  if (options_.rows) rows_.CountLine(record);
+  if (options_.rows) rows_.CountLine(record, progress_);
   if (suppress_hits_) return;
   tagger_.Tag(record, [this](const matcher::Finding& finding) {
     ++counts_.findings;
@@ -110,6 +113,8 @@ Batch Lane::Flush(bool tallies) {
       if (!source.changed && (!tallies || caught_up)) continue;
       source.position.set_next_hit(std::max(source.next, source.suppress_below));
       if (tallies) source.position.set_next_tally(source.next);
+      // The frontier passes no slot whose tallies are still here.
+      if (tallies || !rows_.TalliesSlots()) source.position.set_progress(ToNanos(source.progress));
       batch.positions.push_back(source.position);
       source.changed = false;
     }

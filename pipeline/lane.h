@@ -69,6 +69,7 @@ class Lane final : private ingest::Sink {
     state::v1::Position position;  // next_tally is where tallies were last flushed
     int64_t suppress_below = 0;    // hits of offsets below are in the state
     int64_t next = 0;
+    Time progress = kNoTime;  // position has it as of the last tallies where slots are tallied
     bool changed = false;
   };
 

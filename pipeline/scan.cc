@@ -80,7 +80,10 @@ v1::Finding ToProto(const matcher::Finding& finding, const matcher::Redactor& re
   const Record& record = *finding.record;
   v1::Finding out;
   out.set_signature(finding.signature->id);
-  out.set_severity(static_cast<v1::Severity>(finding.signature->severity));
+  // What needs a neighbour is no failure by itself, and here is only this one line.
+  out.set_severity(finding.signature->requires_near
+                       ? v1::SEVERITY_INFO
+                       : static_cast<v1::Severity>(finding.signature->severity));
   out.set_stream(std::string(StreamName(record.stream)));
   out.set_cluster(std::string(finding.identity.cluster));
   out.set_node(std::string(finding.identity.node));
@@ -112,6 +115,7 @@ absl::StatusOr<ScanResult> Scan(const Catalogue& catalogue, const ScanOptions& o
   Lane lane(*patterns, {.decode = options.decode});
   correlate::PendingRows rows;
   correlate::State state;
+  state.set_silence_counts(options.complete);
   Heard heard;
   auto take = [&](bool tallies) {
     Batch batch = lane.Flush(tallies);

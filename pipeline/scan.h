@@ -22,6 +22,10 @@ struct ScanOptions {
   std::vector<std::string> files = {"-"};  // "-": standard input
   ingest::DecodeOptions decode;
   std::string lang = "en";
+  // The files hold all that their nodes logged in their time, as one collector's file does: then a
+  // node that is not heard of while others are has gone silent. Most files are cut where somebody
+  // cut them.
+  bool complete = false;
   // Called now and then from the reading thread; may be empty.
   struct Progress {
     uint64_t bytes = 0, total_bytes = 0;  // total 0: unknown (a pipe)

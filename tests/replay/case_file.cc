@@ -95,12 +95,14 @@ std::string ReadHeader(const std::string& text, Case& out) {
       out.cluster = value;
     } else if (key == "node") {
       out.node = value;
+    } else if (key == "complete") {
+      out.complete = value == "true";
     } else if (key == "now") {
       std::optional<Time> now = ParseTime(value);
       if (!now) return "now: not a time: " + value;
       out.now = *now;
     } else {
-      return "unknown key '" + key + "'; known: input, cluster, node, now, bad";
+      return "unknown key '" + key + "'; known: input, cluster, node, now, complete, bad";
     }
   }
   return "";

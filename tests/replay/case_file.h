@@ -17,6 +17,7 @@ struct Case {
   std::string input = "auto";
   std::string cluster;
   std::string node;
+  bool complete = false;                     // silence of a node counts
   Time now;                                  // what the files' modification times say
   std::map<std::string, uint64_t> bad;       // records that can not be read, by reason
   std::map<std::string, std::string> files;  // by name, so in the order in which they are read

@@ -63,6 +63,7 @@ class ReplayTest : public testing::Test {
     }
     std::optional<ingest::Format> format = ingest::FormatFromName(story.input);
     ASSERT_TRUE(format) << path_ << ": unknown input " << story.input;
+    options.complete = story.complete;
     options.decode.format = *format;
     options.decode.cluster = story.cluster;
     options.decode.node = story.node;
