@@ -97,8 +97,21 @@ struct Signature {
   std::map<std::string, CaptureType, std::less<>> capture_types;
   int64_t threshold_count = 1;                          // hits ...
   Duration threshold_within = std::chrono::minutes(1);  // ... within this much event time
-  Duration quiet = std::chrono::minutes(10);            // kOccurrence: over after this much quiet
-  std::vector<std::string> cleared_by;  // signatures that prove recovery at the same entity
+  std::string threshold_distinct;  // not hits but different values of this capture count
+  std::string ratio_of;            // and hits are at least `ratio_over` of this signature's ...
+  double ratio_over = 0;           // ... in the same time
+  Duration threshold_for{};        // and all this lasts
+  // Lines with equal values of these captures within this time are one occurrence.
+  std::vector<std::string> occurrence_key;
+  Duration occurrence_within = std::chrono::seconds(5);
+  std::optional<Near> requires_near;
+  // Not matched but derived: these, in order, within threshold_within.
+  std::vector<std::string> sequence;
+  std::optional<Absent> absent;               // not matched but derived
+  std::optional<Measure> measure;             // not matched but measured
+  std::string group;                          // see CauseOf::sibling
+  Duration quiet = std::chrono::minutes(10);  // kOccurrence: over after this much quiet
+  std::vector<std::string> cleared_by;        // signatures that prove recovery at the same entity
   std::vector<Edge> causes;
   std::vector<std::string> expected_during;
   std::vector<std::string> refines;  // made redundant by this one on the same record

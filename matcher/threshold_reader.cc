@@ -32,8 +32,8 @@ int64_t Count(const YAML::Node& value, const std::string& field, FieldReader& re
   return 1;
 }
 
-std::string Reference(const YAML::Node& value, const std::string& name, const std::string& field,
-                      FieldReader& reader, ReadSignature& read) {
+std::string RuleId(const YAML::Node& value, const std::string& name, const std::string& field,
+                   FieldReader& reader, ReadSignature& read) {
   std::string id = reader.Id(value, name);
   if (!id.empty()) read.references.push_back({id, field, reader.At(value)});
   return id;
@@ -64,7 +64,7 @@ void ReadRatio(const YAML::Node& node, FieldReader& reader, ReadSignature& read)
       node, "'ratio' must be a map", instead,
       [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
         if (name == "of") {
-          signature.ratio_of = Reference(value, "of", "threshold.ratio", reader, read);
+          signature.ratio_of = RuleId(value, "of", "threshold.ratio", reader, read);
         } else if (name == "over") {
           double over = 0;
           if (value.IsScalar()) {
@@ -191,10 +191,10 @@ void ReadRequiresNear(const YAML::Node& node, FieldReader& reader, ReadSignature
       [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
         if (name == "id" && value.IsSequence()) {
           for (const YAML::Node& item : value) {
-            near.ids.push_back(Reference(item, name, "requires_near", reader, read));
+            near.ids.push_back(RuleId(item, name, "requires_near", reader, read));
           }
         } else if (name == "id") {
-          near.ids.push_back(Reference(value, name, "requires_near", reader, read));
+          near.ids.push_back(RuleId(value, name, "requires_near", reader, read));
         } else if (name == "same") {
           near.same = reader.Kind(value, "scope");
         } else if (name == "within") {
@@ -237,9 +237,9 @@ void ReadAbsent(const YAML::Node& node, FieldReader& reader, ReadSignature& read
   reader.ForEachField(node, "'absent' must be a map", instead,
                       [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
                         if (name == "after") {
-                          absent.after = Reference(value, name, "absent.after", reader, read);
+                          absent.after = RuleId(value, name, "absent.after", reader, read);
                         } else if (name == "id") {
-                          absent.id = Reference(value, name, "absent", reader, read);
+                          absent.id = RuleId(value, name, "absent", reader, read);
                         } else if (name == "within") {
                           absent.within = Window(value, name, absent.within, kWindowMax, reader);
                         } else {

@@ -246,7 +246,7 @@ TEST_F(FoldTest, PositionsNeverPassState) {
   EXPECT_EQ(second.positions[0].next_hit(), 9);
   EXPECT_THAT(second.rows_deleted, SizeIs(1)) << "settled";
   EXPECT_THAT(second.rows, IsEmpty()) << "settled before it was ever stored";
-  EXPECT_THAT(second.problems, SizeIs(1));
+  ASSERT_THAT(second.problems, SizeIs(2)) << "the problem, and what a rule remembers of it";
   EXPECT_EQ(second.problems[0].hits(), 2);
 }
 

@@ -123,6 +123,48 @@ inline constexpr const char* kCatalogue = R"yaml(
   severity: info
   streams: [kernel]
   match: ['all is calm']
+- id: limit
+  streams: [kernel]
+  match: ['rate limited']
+  requires_near: {id: arp, same: node, within: 1m}
+  clears: {quiet: 2m}
+  causes: [{id: dns, same: node, before: 5m, after: 1m}]
+- id: loop
+  entity: node
+  sequence: [not-ready, ready, not-ready]
+  threshold: {count: 1, within: 30m}
+  clears: {quiet: 30m}
+- id: stuck
+  entity: node
+  absent: {after: not-ready, id: ready, within: 5m}
+  clears: {quiet: 10m}
+  causes: [{id: dns, same: node, before: 5m, after: 1m}]
+- id: gone
+  kind: state
+  severity: warning
+  measure: {tally: node, silent: 4m}
+  causes: [{id: dns, same: node, before: 10m, after: 1m}]
+- id: chatty
+  measure: {tally: container, over: 8B/s, for: 20s}
+  clears: {quiet: 2m}
+- id: many-hosts
+  streams: [container]
+  entity: cluster
+  match: ['UnknownHostException: (?<host>\S+)']
+  threshold: {count: 2, within: 10m, distinct: pod}
+  clears: {quiet: 3m}
+- id: lasting
+  streams: [kernel]
+  match: ['storm of interrupts']
+  occurrence: {key: [node], within: 5s}
+  threshold: {count: 2, within: 3m, for: 1m}
+  clears: {quiet: 3m}
+- id: stays-full
+  streams: [kernel]
+  kind: state
+  match: ['thin pool full']
+  threshold: {for: 3m}
+  clears: {by: [pool-ok]}
 )yaml";
 
 struct World {
@@ -251,7 +293,10 @@ inline Log MakeLog(uint64_t seed, int partitions, int messages) {
         break;
       case 12:
       case 13:
-        payload = Kernel(time, node, chance(85) ? "storm of interrupts" : "all is calm");
+        payload = Kernel(time, node,
+                         chance(85)   ? "storm of interrupts"
+                         : chance(70) ? "rate limited"
+                                      : "all is calm");
         break;
       case 14:
         payload = Pod(time, node, pod, "GET /healthz 200");
