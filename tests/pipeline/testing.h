@@ -145,7 +145,7 @@ inline constexpr const char* kCatalogue = R"yaml(
   measure: {tally: node, silent: 4m}
   causes: [{id: dns, same: node, before: 10m, after: 1m}]
 - id: chatty
-  measure: {tally: container, over: 8B/s, for: 20s}
+  measure: {tally: container, over: 2B/s, for: 10s}
   clears: {quiet: 2m}
 - id: many-hosts
   streams: [container]
