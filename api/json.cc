@@ -208,8 +208,12 @@ void PrintField(const Message& message, const FieldDescriptor* field, std::strin
   }
 }
 
-// The half of a source that means something.
+// The half of a source that means something; of a finding, that it is a shadow only if it is one.
 bool IsShown(const Message& message, const FieldDescriptor* field) {
+  if (message.GetDescriptor() == v1::Finding::descriptor()) {
+    return field->number() != v1::Finding::kShadowFieldNumber ||
+           static_cast<const v1::Finding&>(message).shadow();
+  }
   if (message.GetDescriptor() != v1::Source::descriptor()) return true;
   bool of_file = field->number() == v1::Source::kFileFieldNumber ||
                  field->number() == v1::Source::kLineFieldNumber;

@@ -65,6 +65,7 @@ v1::Signature ToProto(const Signature& signature, const Catalogue& catalogue) {
   out.set_check(signature.check);
   for (const Example& example : signature.examples) out.add_examples(example.text);
   for (const Example& example : signature.counterexamples) out.add_counterexamples(example.text);
+  out.mutable_overridden()->Assign(signature.overridden.begin(), signature.overridden.end());
   if (!signature.file.empty()) out.set_file(fmt::format("{}:{}", signature.file, signature.line));
   return out;
 }

@@ -48,6 +48,9 @@ std::string ToString(const Entity& entity);
 // The way back; kind kNone for anything ToString does not print.
 Entity EntityFromString(std::string_view text);
 
+// The namespace that the thing is in, or is: "prod" of "pod/prod/web-1". Empty for what has none.
+std::string_view NamespaceOf(const Entity& entity);
+
 // The workload of a pod by its name alone: ReplicaSet hash, DaemonSet/Job suffix, StatefulSet
 // ordinal and CronJob timestamp removed ("web-7d9f8c6b5d-x2x7k" -> "web"). The view points into
 // `pod`.

@@ -106,6 +106,22 @@ Entity EntityFromString(std::string_view text) {
   return {*kind, std::string(text.substr(slash + 1))};
 }
 
+std::string_view NamespaceOf(const Entity& entity) {
+  std::string_view name = entity.name;
+  switch (entity.kind) {
+    case EntityKind::kNamespace:
+      return name;
+    case EntityKind::kContainer:
+    case EntityKind::kPod:
+    case EntityKind::kWorkload: {
+      size_t slash = name.find('/');
+      return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
+    }
+    default:
+      return {};
+  }
+}
+
 std::string_view WorkloadOfPod(std::string_view pod) {
   std::string_view last = LastPart(pod);
   if (last.empty()) return pod;

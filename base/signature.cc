@@ -13,8 +13,51 @@ std::string_view Localised(const Text& text, std::string_view lang) {
   return text.empty() ? std::string_view() : text.begin()->second;
 }
 
-Catalogue::Catalogue(std::vector<Signature> signatures, std::string version)
+namespace {
+
+bool GlobMatches(std::string_view glob, std::string_view text) {
+  size_t g = 0, t = 0;
+  size_t star = std::string_view::npos, retry = 0;  // the last '*', and where it began to match
+  while (t < text.size()) {
+    if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      retry = t;
+    } else if (g < glob.size() && (glob[g] == '?' || glob[g] == text[t])) {
+      ++g;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      t = ++retry;
+    } else {
+      return false;
+    }
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+// Larger is more specific.
+int Rank(const ScopedSignature& scoped) {
+  int rank = scoped.cluster.empty() ? 0 : 1;
+  if (!scoped.ns.empty()) rank += scoped.ns.find_first_of("*?") == std::string::npos ? 4 : 2;
+  return rank;
+}
+
+}  // namespace
+
+Catalogue::Catalogue(std::vector<Signature> signatures, std::string version,
+                     std::vector<ScopedSignature> scoped)
     : signatures_(std::move(signatures)), version_(std::move(version)) {
+  for (ScopedSignature& variant : scoped) {
+    scoped_[variant.signature.id].push_back(std::move(variant));
+  }
+  for (auto& [id, variants] : scoped_) {
+    // Most specific first, and of equals the last one.
+    std::reverse(variants.begin(), variants.end());
+    std::stable_sort(
+        variants.begin(), variants.end(),
+        [](const ScopedSignature& a, const ScopedSignature& b) { return Rank(a) > Rank(b); });
+  }
   std::sort(signatures_.begin(), signatures_.end(),
             [](const Signature& a, const Signature& b) { return a.id < b.id; });
   for (const Signature& signature : signatures_) {
@@ -129,6 +172,19 @@ std::vector<std::string> DescribeRules(const Signature& signature) {
 const Signature* Catalogue::Find(std::string_view id) const {
   auto it = by_id_.find(id);
   return it == by_id_.end() ? nullptr : it->second;
+}
+
+const Signature& Catalogue::In(const Signature& signature, std::string_view cluster,
+                               std::string_view ns) const {
+  if (scoped_.empty()) return signature;
+  auto found = scoped_.find(signature.id);
+  if (found == scoped_.end()) return signature;
+  for (const ScopedSignature& variant : found->second) {
+    if (!variant.cluster.empty() && variant.cluster != cluster) continue;
+    if (!variant.ns.empty() && (ns.empty() || !GlobMatches(variant.ns, ns))) continue;
+    return variant.signature;
+  }
+  return signature;
 }
 
 const std::vector<CauseOf>& Catalogue::CausesOf(std::string_view effect) const {

@@ -124,6 +124,18 @@ struct Signature {
   std::vector<Example> counterexamples;
   std::string file;  // where it stands
   int line = 0;
+  // Of the site's own overrides: what it does with the findings, and for people, what differs from
+  // the file above and where that is said.
+  bool off = false;     // no findings
+  bool shadow = false;  // findings are counted and shown, and open no incident
+  std::vector<std::string> overridden;
+};
+
+// A signature as it holds in a part of the fleet only.
+struct ScopedSignature {
+  std::string cluster;  // empty: in every cluster
+  std::string ns;       // '*' and '?' stand for anything; empty: in every namespace
+  Signature signature;
 };
 
 // An edge seen from the effect.
@@ -145,7 +157,9 @@ class Catalogue {
   Catalogue() = default;
   // `signatures` are valid (matcher/catalogue_loader.h checks): ids unique, edges' targets exist.
   // Sorted by id here. `version` identifies the content.
-  Catalogue(std::vector<Signature> signatures, std::string version);
+  // `scoped` are variants of some of them; none has the cluster, namespace and id of another.
+  Catalogue(std::vector<Signature> signatures, std::string version,
+            std::vector<ScopedSignature> scoped = {});
   Catalogue(const Catalogue&) = delete;
   Catalogue& operator=(const Catalogue&) = delete;
 
@@ -153,6 +167,12 @@ class Catalogue {
   const std::string& version() const { return version_; }
   // By id or alias; nullptr if unknown.
   const Signature* Find(std::string_view id) const;
+  // `signature` (one of signatures()) as it holds in this cluster and namespace (empty: in none):
+  // itself, or of the variants that fit the most specific one: a namespace in a cluster, a
+  // namespace, namespaces by a pattern, a cluster; among equals the last. Costs nothing where there
+  // are no variants.
+  const Signature& In(const Signature& signature, std::string_view cluster,
+                      std::string_view ns) const;
   // What may cause `effect` (an id), in the order of the causes' ids.
   const std::vector<CauseOf>& CausesOf(std::string_view effect) const;
   // The signatures that `clearer` (an id) proves recovered.
@@ -171,6 +191,7 @@ class Catalogue {
 
   std::vector<Signature> signatures_;
   std::string version_;
+  std::map<std::string, std::vector<ScopedSignature>, std::less<>> scoped_;  // by id
   std::map<std::string, const Signature*, std::less<>> by_id_;
   std::map<std::string, std::vector<CauseOf>, std::less<>> causes_of_;
   std::map<std::string, std::vector<const Signature*>, std::less<>> cleared_by_;

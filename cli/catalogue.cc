@@ -10,10 +10,12 @@
 namespace tocsin::cli {
 
 absl::StatusOr<std::shared_ptr<const Catalogue>> LoadCatalogueFor(const Program& program,
-                                                                  const std::string& dir) {
+                                                                  const std::string& dir,
+                                                                  const std::string& overrides) {
   ASSIGN_OR_RETURN(std::string path,
                    CataloguePath(dir, std::getenv("TOCSIN_SIGNATURES"), program.directory));
-  ASSIGN_OR_RETURN(std::unique_ptr<const Catalogue> catalogue, matcher::LoadCatalogue(path));
+  ASSIGN_OR_RETURN(std::unique_ptr<const Catalogue> catalogue,
+                   matcher::LoadCatalogue(path, overrides));
   return std::shared_ptr<const Catalogue>(std::move(catalogue));
 }
 

@@ -40,6 +40,7 @@ void AddNodes(CLI::App& app, const Program& program, Action& action);
 void AddSignatures(CLI::App& app, const Program& program, Action& action);
 // Below `signatures`.
 void AddSignatureCoverage(CLI::App& signatures, const Program& program, Action& action);
+void AddSignatureImport(CLI::App& signatures, Action& action);
 
 // --- options that several subcommands share; each refuses a wrong value in one sentence ---
 
@@ -49,6 +50,8 @@ void AddOutput(CLI::App& command, Format& format);
 void AddLanguage(CLI::App& command, std::string& lang);
 // --signatures DIR
 void AddSignaturesDir(CLI::App& command, std::string& dir);
+// --overrides FILE
+void AddOverrides(CLI::App& command, std::string& file);
 // --input FORMAT, --cluster C, --node N
 void AddDecoding(CLI::App& command, ingest::DecodeOptions& decode);
 // --fail-on SEVERITY
@@ -58,8 +61,9 @@ void AddServer(CLI::App& command, std::string& server);
 
 // The catalogue that --signatures names, or the one that belongs to this program
 // (catalogue_path.h).
-absl::StatusOr<std::shared_ptr<const Catalogue>> LoadCatalogueFor(const Program& program,
-                                                                  const std::string& dir);
+// With the site's overrides, where a file of them is named.
+absl::StatusOr<std::shared_ptr<const Catalogue>> LoadCatalogueFor(
+    const Program& program, const std::string& dir, const std::string& overrides = "");
 
 // Says why on stderr and returns the exit code: kUsage for what the caller must change,
 // kInputOutput for what the surroundings refused.

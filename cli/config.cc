@@ -62,6 +62,7 @@ const std::vector<std::pair<std::string, Reader>>& Keys() {
   static const auto* const keys = new std::vector<std::pair<
       std::string, Reader>>{{"data_dir", Word(&ServeOptions::data_dir)},
                             {"signatures", Word(&ServeOptions::signatures_dir)},
+                            {"overrides", Word(&ServeOptions::overrides)},
                             {"cluster", Word(&ServeOptions::cluster)},
                             {"grpc_listen", Word(&ServeOptions::grpc_listen)},
                             {"http_listen", Word(&ServeOptions::http_listen)},

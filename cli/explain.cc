@@ -22,7 +22,7 @@ constexpr size_t kInputMax_bytes = 16 << 20;  // an explanation is for a line, n
 
 struct Options {
   std::string line;
-  std::string signatures;
+  std::string signatures, overrides;
   std::string path;
   Format format = Format::kTable;
   std::string lang = "en";
@@ -94,13 +94,13 @@ class Explainer final : public ingest::Sink {
       out_.Line(out_.Paint(Colour::kBold, "Matched"));
     }
     for (const matcher::Explanation::Match& match : why.matches) {
-      out_.Line(fmt::format(
-          "  {}  {}  {}",
-          out_.Paint(SeverityColour(static_cast<v1::Severity>(match.signature->severity)),
-                     SeverityName(match.signature->severity)),
-          out_.Paint(Colour::kBold, match.signature->id),
-          Printable(Localised(match.signature->title, options_.lang))));
+      out_.Line(fmt::format("  {}  {}  {}",
+                            out_.Paint(SeverityColour(static_cast<v1::Severity>(match.severity)),
+                                       SeverityName(match.severity)),
+                            out_.Paint(Colour::kBold, match.signature->id),
+                            Printable(Localised(match.signature->title, options_.lang))));
       Detail("about", ToString(match.entity));
+      if (match.shadow) Detail("but", "opens no incident: overrides have it as a shadow");
       Detail("pattern", match.pattern);
       for (const auto& [name, value] : match.captures) Detail("captured", name + " = " + value);
     }
@@ -205,7 +205,7 @@ int Explain(const Program& program, const Options& options) {
     Complain("there is nothing to explain: give a line, or - and lines on standard input");
     return kUsage;
   }
-  auto catalogue = LoadCatalogueFor(program, options.signatures);
+  auto catalogue = LoadCatalogueFor(program, options.signatures, options.overrides);
   if (!catalogue.ok()) return Fail(catalogue.status());
   auto patterns = matcher::PatternSet::Compile(**catalogue);
   if (!patterns.ok()) return Fail(patterns.status());
@@ -260,6 +260,7 @@ void AddExplain(CLI::App& app, const Program& program, Action& action) {
       ->option_text("FILE")
       ->take_last();
   AddSignaturesDir(*command, options->signatures);
+  AddOverrides(*command, options->overrides);
   AddOutput(*command, options->format);
   AddLanguage(*command, options->lang);
   command->callback([&program, &action, options] {

@@ -44,12 +44,13 @@ std::string FindingLine(const Output& out, const v1::Finding& finding) {
   return fmt::format(
       "{}  {}  {}{}\n    {}\n", out.Paint(Colour::kDim, head),
       out.Paint(SeverityColour(finding.severity()), SeverityWord(finding.severity())),
-      out.Paint(Colour::kBold, finding.signature()), Printable(captures),
+      out.Paint(Colour::kBold, finding.signature()),
+      Printable(captures) + (finding.shadow() ? "  (shadow: opens no incident)" : ""),
       Cut(Printable(finding.text()), out.width() > 40 ? out.width() - 4 : 40));
 }
 
 int Match(const Program& program, const Options& options) {
-  auto catalogue = LoadCatalogueFor(program, options.input.signatures);
+  auto catalogue = LoadCatalogueFor(program, options.input.signatures, options.input.overrides);
   if (!catalogue.ok()) return Fail(catalogue.status());
   pipeline::ScanOptions scan = options.input.ForScan();
   Output out;

@@ -62,6 +62,15 @@ void AddSignaturesDir(CLI::App& command, std::string& dir) {
       ->take_last();
 }
 
+void AddOverrides(CLI::App& command, std::string& file) {
+  command
+      .add_option("--overrides", file,
+                  "YAML with this site's own severities and thresholds, and with what is off, by "
+                  "signature, cluster and namespace")
+      ->option_text("FILE")
+      ->take_last();
+}
+
 void AddDecoding(CLI::App& command, ingest::DecodeOptions& decode) {
   std::string formats;
   for (int i = 0; i < ingest::kFormatCount; ++i) {

@@ -66,7 +66,7 @@ std::string Found(const std::vector<v1::Incident>& incidents) {
 }
 
 int Scan(const Program& program, const Options& options) {
-  auto catalogue = LoadCatalogueFor(program, options.input.signatures);
+  auto catalogue = LoadCatalogueFor(program, options.input.signatures, options.input.overrides);
   if (!catalogue.ok()) return Fail(catalogue.status());
   pipeline::ScanOptions scan = options.input.ForScan();
   Progress progress;

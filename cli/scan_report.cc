@@ -17,6 +17,7 @@ void AddScanArguments(CLI::App& command, ScanArguments& arguments) {
       ->option_text("[FILE...|-]");
   AddDecoding(command, arguments.decode);
   AddSignaturesDir(command, arguments.signatures);
+  AddOverrides(command, arguments.overrides);
   AddLanguage(command, arguments.lang);
 }
 

@@ -19,7 +19,7 @@ namespace tocsin::cli {
 
 struct ScanArguments {
   std::vector<std::string> files;
-  std::string signatures;
+  std::string signatures, overrides;
   std::string lang = "en";
   ingest::DecodeOptions decode;
 

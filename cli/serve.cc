@@ -20,7 +20,8 @@ namespace {
 // What the command line says; it wins over the configuration file, which wins over the defaults.
 struct Flags {
   std::string config;
-  std::optional<std::string> data_dir, signatures, cluster, grpc_listen, http_listen, kafka_brokers;
+  std::optional<std::string> data_dir, signatures, overrides, cluster, grpc_listen, http_listen,
+      kafka_brokers;
   std::optional<std::string> kafka_group, kafka_topics, roles;
   bool embedded_kafka = false, reset_positions = false, insecure = false;
 };
@@ -41,6 +42,7 @@ absl::StatusOr<pipeline::ServeOptions> Merge(const Flags& flags) {
   if (!flags.config.empty()) RETURN_IF_ERROR(ReadConfigFile(flags.config, options));
   if (flags.data_dir) options.data_dir = *flags.data_dir;
   if (flags.signatures) options.signatures_dir = *flags.signatures;
+  if (flags.overrides) options.overrides = *flags.overrides;
   if (flags.cluster) options.cluster = *flags.cluster;
   if (flags.grpc_listen) options.grpc_listen = *flags.grpc_listen;
   if (flags.http_listen) options.http_listen = *flags.http_listen;
@@ -67,7 +69,7 @@ void RaiseFileLimit() {
 int Serve(const Program& program, const Flags& flags) {
   auto options = Merge(flags);
   if (!options.ok()) return Fail(options.status());
-  auto catalogue = LoadCatalogueFor(program, options->signatures_dir);
+  auto catalogue = LoadCatalogueFor(program, options->signatures_dir, options->overrides);
   if (!catalogue.ok()) return Fail(catalogue.status());
 
   RaiseFileLimit();
@@ -121,6 +123,8 @@ void AddServe(CLI::App& app, const Program& program, Action& action) {
   add("--signatures", flags->signatures, "DIR",
       "Directory of the catalogue. Default: $TOCSIN_SIGNATURES, then the one that came with the "
       "program");
+  add("--overrides", flags->overrides, "FILE",
+      "YAML with this site's own severities and thresholds, and with what is off");
   add("--roles", flags->roles, "LIST",
       "What this process does; all of match,fold,api, because this version does not split them");
   command->add_flag(

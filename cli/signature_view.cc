@@ -89,6 +89,7 @@ void PrintSignature(Output& out, const Signature& signature, const Catalogue& ca
   } else if (signature.kind == Signature::Kind::kOccurrence) {
     page.Field("ends by", fmt::format("{} of quiet", FormatDuration(signature.quiet)));
   }
+  page.List("Overridden", signature.overridden);
   page.List("Matches", signature.match);
   page.List("Unless", signature.unless);
   page.List("Rules", DescribeRules(signature));

@@ -28,10 +28,11 @@ struct Options {
   Format format = Format::kTable;
   std::string lang = "en";
   std::string id;
+  std::string overrides;
 };
 
 int List(const Program& program, const Options& options) {
-  auto catalogue = LoadCatalogueFor(program, options.dir);
+  auto catalogue = LoadCatalogueFor(program, options.dir, options.overrides);
   if (!catalogue.ok()) return Fail(catalogue.status());
   Output out;
   Table table({{"ID"}, {"SEVERITY"}, {"STREAMS", false, 12}, {"ABOUT"}, {"TITLE", false, 24}});
@@ -53,7 +54,7 @@ int List(const Program& program, const Options& options) {
 }
 
 int Show(const Program& program, const Options& options) {
-  auto catalogue = LoadCatalogueFor(program, options.dir);
+  auto catalogue = LoadCatalogueFor(program, options.dir, options.overrides);
   if (!catalogue.ok()) return Fail(catalogue.status());
   const Signature* signature = (*catalogue)->Find(options.id);
   if (signature == nullptr) {
@@ -161,6 +162,7 @@ void AddSignatures(CLI::App& app, const Program& program, Action& action) {
       add("list", "All signatures, one a line", "Prints the catalogue, sorted by id.",
           "  tocsin signatures list\n  tocsin signatures list -o json | jq -r .id\n", List);
   AddSignaturesDir(*list, list_options->dir);
+  AddOverrides(*list, list_options->overrides);
   AddLanguage(*list, list_options->lang);
 
   auto [show, show_options] = add(
@@ -169,6 +171,7 @@ void AddSignatures(CLI::App& app, const Program& program, Action& action) {
       "  tocsin signatures show kernel-arp-table-overflow --lang zh\n", Show);
   show->add_option("ID", show_options->id, "Id or alias")->option_text("ID")->required();
   AddSignaturesDir(*show, show_options->dir);
+  AddOverrides(*show, show_options->overrides);
   AddLanguage(*show, show_options->lang);
 
   auto [lint, lint_options] = add("lint", "Check the files of a catalogue",
@@ -190,6 +193,7 @@ void AddSignatures(CLI::App& app, const Program& program, Action& action) {
       ->option_text("[DIR]");
 
   AddSignatureCoverage(*signatures, program, action);
+  AddSignatureImport(*signatures, action);
 }
 
 }  // namespace tocsin::cli

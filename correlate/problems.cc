@@ -336,6 +336,9 @@ Transitions FoldRows(std::span<const Row* const> rows, Layer& layer,
     const Signature* signature = layer.catalogue().Find(group[0]->signature());
     if (signature == nullptr) return;
     if (!layer.catalogue().ClearedBy(signature->id).empty()) clears.push_back({group, signature});
+    signature = &layer.catalogue().In(*signature, group[0]->cluster(),
+                                      NamespaceOf(EntityFromString(group[0]->entity())));
+    if (signature->off || signature->shadow) return;  // what is derived comes as far as this
     if (signature->severity <= Severity::kInfo) return;  // it tags, and may clear; it never opens
     std::string key;
     if (FoldProblem(group, *signature, layer, key)) transitions.opened.push_back(key);

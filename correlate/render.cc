@@ -59,7 +59,8 @@ v1::Problem Show(const Problem& problem, const Layer& layer) {
   SetTime(TimeFromNanos(problem.last()), *shown.mutable_last_hit_time());
   shown.set_state(problem.active() ? v1::Problem::ACTIVE : v1::Problem::CLEARED);
   if (const Signature* signature = layer.catalogue().Find(problem.signature())) {
-    shown.set_severity(ToProto(signature->severity));
+    shown.set_severity(
+        ToProto(layer.catalogue().In(*signature, problem.cluster(), NamespaceOf(entity)).severity));
     shown.set_title(std::string(Localised(signature->title)));
   }
   auto add_cause = [&](const std::string& key) {

@@ -391,6 +391,8 @@ void Slotwork::FireWaiting() {
     size_t tilde = found.signature().find('~');
     const Signature* signature = catalogue.Find(found.signature().substr(0, tilde));
     if (signature == nullptr) continue;
+    signature =
+        &catalogue.In(*signature, found.cluster(), NamespaceOf(EntityFromString(found.entity())));
     Time since = TimeFromNanos(found.waiting());
     if (tilde == std::string::npos) {  // a state that must last
       if (since + signature->threshold_for > SlotBegin(slot_)) continue;

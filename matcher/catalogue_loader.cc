@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include "matcher/dialect.h"
+#include "matcher/overrides.h"
 #include "matcher/pattern_set.h"
 #include "matcher/signature_reader.h"
 #include "matcher/stable_hash.h"
@@ -91,11 +92,19 @@ Loaded LoadTexts(const std::vector<CatalogueText>& files) {
   return loaded;
 }
 
-std::unique_ptr<const Catalogue> MakeCatalogue(const Loaded& loaded) {
+std::unique_ptr<const Catalogue> MakeCatalogue(Loaded& loaded,
+                                               const CatalogueText& overrides = {}) {
   std::vector<Signature> signatures;
   signatures.reserve(loaded.read.size());
   for (const ReadSignature& read : loaded.read) signatures.push_back(read.signature);
-  return std::make_unique<const Catalogue>(std::move(signatures), loaded.version);
+  std::vector<ScopedSignature> scoped;
+  if (const auto& [file, text] = overrides; !text.empty()) {
+    ReadOverrides(file, text, signatures, scoped, loaded.errors);
+    // Their file may be moved about; what it says decides.
+    loaded.version = fmt::format("{:016x}", StableHash(text, StableHash(loaded.version)));
+  }
+  return std::make_unique<const Catalogue>(std::move(signatures), loaded.version,
+                                           std::move(scoped));
 }
 
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
@@ -195,17 +204,23 @@ std::string ToString(const LintIssue& issue) {
 }
 
 absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogueFromText(
-    const std::vector<CatalogueText>& files) {
+    const std::vector<CatalogueText>& files, const CatalogueText& overrides) {
   Loaded loaded = LoadTexts(files);
-  if (loaded.errors.empty()) return MakeCatalogue(loaded);
+  if (loaded.errors.empty()) {
+    std::unique_ptr<const Catalogue> catalogue = MakeCatalogue(loaded, overrides);
+    if (loaded.errors.empty()) return catalogue;
+  }
   std::string first = ToString(loaded.errors[0]);
   if (loaded.errors.size() == 1) return InvalidArgument("{}", first);
   return InvalidArgument("{} (and {} more)", first, loaded.errors.size() - 1);
 }
 
-absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogue(const std::string& path) {
+absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogue(const std::string& path,
+                                                               const std::string& overrides) {
   ASSIGN_OR_RETURN(std::vector<CatalogueText> files, ReadTexts(path));
-  return LoadCatalogueFromText(files);
+  if (overrides.empty()) return LoadCatalogueFromText(files);
+  ASSIGN_OR_RETURN(std::string text, ReadFile(overrides));
+  return LoadCatalogueFromText(files, {overrides, std::move(text)});
 }
 
 std::vector<LintIssue> LintText(const std::vector<CatalogueText>& files) {

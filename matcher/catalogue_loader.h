@@ -37,10 +37,13 @@ using CatalogueText = std::pair<std::string, std::string>;
 //   kInvalidArgument  the first problem as ToString prints it, "(and N more)" at the end; also for
 //   a
 //                     path that can not be read or holds no catalogue
+// `overrides` names a site's overrides.yaml, or nothing: what it says is part of the catalogue and
+// of its version; what is wrong with it is an error like the others.
 // Patterns are checked one by one here and together by PatternSet::Compile.
-absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogue(const std::string& path);
+absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogue(const std::string& path,
+                                                               const std::string& overrides = "");
 absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogueFromText(
-    const std::vector<CatalogueText>& files);
+    const std::vector<CatalogueText>& files, const CatalogueText& overrides = {});
 
 // All problems, by file and place: at most 20 errors; where there are none, what
 // PatternSet::Compile says and the warnings (too few examples or counterexamples, a pattern that

@@ -50,7 +50,9 @@ Explanation Explain(const PatternSet& patterns, const Record& record) {
   tagger.Tag(record, [&](const Finding& finding) {
     auto index = static_cast<size_t>(finding.signature - signatures.data());
     found.insert(finding.signature);
-    Explanation::Match match{finding.signature, pattern_text(matched[index]), {}, finding.entity};
+    Explanation::Match match{
+        finding.signature, pattern_text(matched[index]), {}, finding.entity, finding.severity,
+        finding.shadow};
     for (const Capture& capture : finding.captures) {
       match.captures.emplace_back(capture.name, capture.value);
     }
@@ -67,7 +69,7 @@ Explanation Explain(const PatternSet& patterns, const Record& record) {
     } else if (unless[s] != kNone) {
       reason = fmt::format("also matches unless '{}'", patterns.pattern_text(unless[s]));
     } else {
-      reason = "refined";
+      reason = signature.overridden.empty() ? "refined" : "switched off by overrides";
       for (uint32_t other = 0; other < signatures.size(); ++other) {
         const std::vector<uint32_t>& refined = patterns.RefinedBy(other);
         bool here = matched[other] != kNone && unless[other] == kNone &&

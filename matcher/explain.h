@@ -18,6 +18,8 @@ struct Explanation {
     std::string pattern;
     std::vector<std::pair<std::string, std::string>> captures;
     Entity entity;
+    Severity severity = Severity::kError;  // as overrides have it
+    bool shadow = false;                   // opens no incident, by overrides
   };
   // A pattern matched, and yet there is no finding.
   struct Removed {

@@ -97,6 +97,15 @@ void Tagger::Emit(absl::FunctionRef<void(const Finding&)> visit) {
   if (!finding_.signature->capture_types.empty()) NormaliseCaptures();
   finding_.identity = ResolveIdentity(*finding_.record, finding_.captures);
   ResolveEntity(finding_.signature->entity, finding_.identity, finding_.entity);
+  // Whose line it is decides whether it counts; whom the problem is about, how bad it is.
+  const Signature& here = patterns_.catalogue().In(*finding_.signature, finding_.identity.cluster,
+                                                   finding_.identity.ns);
+  if (here.off) return;
+  finding_.shadow = here.shadow;
+  finding_.severity =
+      patterns_.catalogue()
+          .In(*finding_.signature, finding_.identity.cluster, NamespaceOf(finding_.entity))
+          .severity;
   visit(finding_);
 }
 

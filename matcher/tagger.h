@@ -18,11 +18,13 @@ namespace tocsin::matcher {
 // A signature matched a record. Handed to the visitor by reference and reused for the next one:
 // copy what must stay. Views point into the record's text or live until the visitor returns.
 struct Finding {
-  const Signature* signature = nullptr;
+  const Signature* signature = nullptr;  // as the catalogue has it; what overrides say follows
   const Record* record = nullptr;
   std::vector<Capture> captures;  // typed ones normalised, then they point into the Tagger
   Identity identity;              // whom the line speaks of: captures over the record's own fields
   Entity entity;                  // what the problem is about
+  Severity severity = Severity::kError;  // of the signature for this entity
+  bool shadow = false;                   // to be counted and shown, and to open no incident
 
   // Every entity the record or its captures name, as ToString(Entity) prints them.
   std::vector<std::string> Related() const { return matcher::Related(identity); }
@@ -39,6 +41,8 @@ class Tagger {
   // - any `match` pattern makes one, for signatures that hold for the record's stream (kText: all);
   // - a matching `unless` takes it back;
   // - a signature that another one here refines is left out;
+  // - what overrides switch off for its cluster and namespace makes none, and neither do the
+  //   signatures that it refines;
   // - captures are those of the lowest-numbered pattern that matches.
   // One trailing newline of the text is not matched. `visit` must not call Tag.
   void Tag(const Record& record, absl::FunctionRef<void(const Finding&)> visit);

@@ -85,7 +85,7 @@ void Lane::OnRecord(const Record& record) {
   tagger_.Tag(record, [this](const matcher::Finding& finding) {
     ++counts_.findings;
     if (options_.on_finding) options_.on_finding(finding);
-    if (options_.rows) rows_.Add(finding, progress_);
+    if (options_.rows && !finding.shadow) rows_.Add(finding, progress_);
   });
 }
 

@@ -83,7 +83,8 @@ v1::Finding ToProto(const matcher::Finding& finding, const matcher::Redactor& re
   // What needs a neighbour is no failure by itself, and here is only this one line.
   out.set_severity(finding.signature->requires_near
                        ? v1::INFO
-                       : static_cast<v1::Severity>(finding.signature->severity));
+                       : static_cast<v1::Severity>(finding.severity));
+  out.set_shadow(finding.shadow);
   out.set_stream(std::string(StreamName(record.stream)));
   out.set_cluster(std::string(finding.identity.cluster));
   out.set_node(std::string(finding.identity.node));

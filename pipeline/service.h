@@ -21,6 +21,7 @@ namespace tocsin::pipeline {
 struct ServeOptions {
   std::string data_dir = "/var/lib/tocsin";
   std::string signatures_dir;  // empty: the catalogue that was installed with the binary
+  std::string overrides;       // file of what this site changes of it; empty: nothing
   std::string cluster;         // for records that name none
   std::string grpc_listen = "127.0.0.1:7700";
   std::string http_listen = "127.0.0.1:7780";

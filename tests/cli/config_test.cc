@@ -17,10 +17,11 @@ using testing::HasSubstr;
 
 // Everything a file can say, as text, so that two can be compared at once.
 std::string Describe(const ServeOptions& o) {
-  std::string text = o.data_dir + "|" + o.signatures_dir + "|" + o.cluster + "|" + o.grpc_listen +
-                     "|" + o.http_listen + "|" + o.kafka_brokers + "|" + o.kafka_group + "|" +
-                     std::to_string(o.insecure) + "|" + std::to_string(o.lanes) + "|" +
-                     std::to_string(o.channel_bytes) + "|" + FormatDuration(o.retention);
+  std::string text = o.data_dir + "|" + o.signatures_dir + "|" + o.overrides + "|" + o.cluster +
+                     "|" + o.grpc_listen + "|" + o.http_listen + "|" + o.kafka_brokers + "|" +
+                     o.kafka_group + "|" + std::to_string(o.insecure) + "|" +
+                     std::to_string(o.lanes) + "|" + std::to_string(o.channel_bytes) + "|" +
+                     FormatDuration(o.retention);
   for (const auto& topic : o.kafka_topics) text += "|t:" + topic;
   for (const auto& role : o.roles) text += "|r:" + role;
   for (const auto& ns : o.trusted_namespaces) text += "|n:" + ns;
@@ -31,7 +32,8 @@ std::string Describe(const ServeOptions& o) {
 TEST(ConfigTest, TheExampleNamesEveryKeyWithItsDefault) {
   // A key that is left at something else would survive if the example did not name it.
   ServeOptions options;
-  options.data_dir = options.signatures_dir = options.cluster = options.grpc_listen = "changed";
+  options.overrides = options.data_dir = options.signatures_dir = options.cluster =
+      options.grpc_listen = "changed";
   options.kafka_brokers = options.kafka_group = options.http_listen = "changed";
   options.insecure = true;
   options.lanes = 99;

@@ -29,7 +29,8 @@ PROBLEM = {"signature", "entity", "node", "hitCount", "lineCount", "firstHitTime
 PAGES = [[], ["serve"], ["demo"], ["scan"], ["match"], ["explain"], ["incidents"], ["incidents", "list"],
          ["incidents", "get"], ["incidents", "watch"], ["nodes"], ["nodes", "list"], ["nodes", "get"], ["signatures"],
          ["signatures", "list"], ["signatures", "show"], ["signatures", "lint"], ["signatures", "test"],
-         ["signatures", "coverage"]]
+         ["signatures", "coverage"], ["signatures", "import"], ["signatures", "import", "npd"],
+         ["signatures", "import", "cre"]]
 
 
 def run(*arguments, stdin="", env=None):
@@ -66,8 +67,8 @@ class HelpTest(Base):
     def test_examples_in_help_name_commands_and_options_that_exist(self):
         for page in PAGES:
             for line in run(*page, "--help").out.partition("Examples:\n")[2].splitlines():
-                for example in re.finditer(r"\btocsin ([a-z]+)( list| get| watch| show| lint| test| coverage)?([^|&$]*)", line):
-                    command = [word.strip() for word in example.groups("")[:2] if word]
+                for example in re.finditer(r"\btocsin ([a-z]+)( list| get| watch| show| lint| test| coverage| import npd| import cre)?([^|&$]*)", line):
+                    command = [word for part in example.groups("")[:2] for word in part.split()]
                     done = run(*command, "--help")
                     self.ends(done, 0)
                     for option in re.findall(r"(?<= )--?[a-z][a-z-]*", example[3]):
@@ -305,6 +306,54 @@ class ExplainTest(Base):
         self.assertIn("is not a record: truncated", done.out)
 
 
+class OverridesTest(Base):
+    def with_overrides(self, text, *arguments, stdin=ARP_LINE):
+        with tempfile.TemporaryDirectory() as directory:
+            file = pathlib.Path(directory, "overrides.yaml")
+            file.write_text(text)
+            done = run(*arguments, "--overrides", file, stdin=stdin)
+            return done
+
+    def test_off_and_shadow_and_severity_by_cluster(self):
+        for text, cluster, findings, incidents in [
+                (f"- {{signature: {ARP}, off: true}}", "c1", [], []),
+                (f"- {{signature: {ARP}, cluster: c1, off: true}}", "c1", [], []),
+                (f"- {{signature: {ARP}, cluster: c1, off: true}}", "c2", [("ERROR", None)], ["ERROR"]),
+                (f"- {{signature: {ARP}, shadow: true}}", "c1", [("ERROR", True)], []),
+                (f"- {{signature: {ARP}, severity: critical}}", "c1", [("CRITICAL", None)], ["CRITICAL"]),
+                (f"- {{signature: {ARP}, cluster: c1, severity: critical}}", "c1", [("CRITICAL", None)], ["CRITICAL"]),
+                (f"- {{signature: {ARP}, cluster: c1, severity: critical}}", "c2", [("ERROR", None)], ["ERROR"]),
+                (f"- {{signature: {ARP}, severity: info}}", "c1", [("INFO", None)], []),
+                (f"- {{signature: {ARP}, threshold: {{count: 2}}}}", "c1", [("ERROR", None)], []),
+                (f"- {{signature: {ARP}, cluster: c1, threshold: {{count: 2}}}}", "c1", [("ERROR", None)], []),
+        ]:
+            with self.subTest(text=text, cluster=cluster):
+                options = ["-o", "json", "--node", "n", "--cluster", cluster]
+                done = self.with_overrides(text, "match", *options)
+                self.ends(done, 0)
+                self.assertEqual([(f["severity"], f.get("shadow")) for f in objects(done.out)], findings)
+                done = self.with_overrides(text, "scan", *options)
+                self.ends(done, 0)
+                self.assertEqual([i["severity"] for i in objects(done.out)], incidents)
+
+    def test_explain_says_that_it_is_off(self):
+        done = self.with_overrides(f"- {{signature: {ARP}, off: true}}", "explain", "-")
+        self.ends(done, 0)
+        self.assertIn("switched off by overrides", done.out)
+
+    def test_a_mistake_refuses_to_start(self):
+        for text, said in [("- {signature: kernel-arp-table-overflw, off: true}", f"write '{ARP}' instead"),
+                           ("- {signature: x", "is not YAML")]:
+            for command in ["scan", "match", "explain"]:
+                done = self.with_overrides(text, command, "-")
+                self.ends(done, 2)
+                self.assertRegex(done.err, r"overrides\.yaml:1:\d+: ")
+                self.assertIn(said, done.err)
+        done = run("scan", "--overrides", "/nowhere.yaml")
+        self.ends(done, 2)
+        self.assertIn("/nowhere.yaml: can not be read", done.err)
+
+
 class SignaturesTest(Base):
     def test_list_and_show(self):
         ids = [s["id"] for s in objects(run("signatures", "list", "-o", "json").out)]
@@ -347,6 +396,40 @@ class SignaturesTest(Base):
             one, two = objects(run("signatures", "coverage", "--signatures", directory, "-o", "json").out)
             self.assertEqual((one["status"], two["status"]), ("covered", "missing"))
             self.assertIn("y", two["reason"])
+
+    def test_show_says_what_is_overridden(self):
+        with tempfile.TemporaryDirectory() as directory:
+            file = pathlib.Path(directory, "overrides.yaml")
+            file.write_text(f"- {{signature: {ARP}, severity: info}}\n- {{signature: {ARP}, cluster: c1, off: true}}\n")
+            shown = run("signatures", "show", ARP, "--overrides", file).out
+            self.assertIn("Overridden", shown)
+            self.assertIn("everywhere: severity info (not error)", shown)
+            self.assertIn("in cluster c1: off", shown)
+            [shown] = objects(run("signatures", "show", ARP, "--overrides", file, "-o", "json").out)
+            self.assertEqual(shown["severity"], "INFO")
+            self.assertEqual(len(shown["overridden"]), 2)
+            [shown] = objects(run("signatures", "show", ARP, "-o", "json").out)
+            self.assertEqual(shown["overridden"], [])
+
+    def test_what_is_imported_can_be_used(self):
+        rule = {"type": "temporary", "reason": "DiskFault", "pattern": "fault on \\w+ .*"}
+        with tempfile.TemporaryDirectory() as directory:
+            source = pathlib.Path(directory, "kernel.json")
+            source.write_text(json.dumps({"plugin": "kmsg", "source": "k", "rules": [rule, {"type": "permanent"}]}))
+            done = run("signatures", "import", "npd", source)
+            self.ends(done, 0)
+            self.assertIn("exact  DiskFault -> npd-k-disk-fault", done.err)
+            self.assertIn("2 rules: 1 exact, 0 widened, 1 refused", done.err)
+            imported = pathlib.Path(directory, "imported")
+            imported.mkdir()
+            (imported / "npd.yaml").write_text(done.out)
+            self.ends(run("signatures", "lint", imported), 0)
+            [found] = objects(run("match", "-o", "json", "--signatures", imported, stdin="fault on sda now\n").out)
+            self.assertEqual(found["signature"], "npd-k-disk-fault")
+            source.write_text(json.dumps({"cpu": {}}))
+            done = run("signatures", "import", "npd", source)
+            self.ends(done, 2)
+            self.assertEqual(done.out, "")
 
     def test_lint_names_the_place(self):
         self.ends(run("signatures", "lint"), 0)
