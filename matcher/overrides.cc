@@ -37,8 +37,28 @@ std::string Scope(const Rule& rule) {
 }
 
 std::string Threshold(const Signature& signature) {
-  return fmt::format("{} within {}", signature.threshold_count,
-                     FormatDuration(signature.threshold_within));
+  std::string text = fmt::format("{} within {}", signature.threshold_count,
+                                 FormatDuration(signature.threshold_within));
+  if (signature.threshold_for > Duration::zero()) {
+    text += " for " + FormatDuration(signature.threshold_for);
+  }
+  return text;
+}
+
+// A site changes how much is too much, not what is counted.
+bool OnlyNumbers(const YAML::Node& threshold, FieldReader& reader) {
+  if (!threshold.IsMap()) return true;  // refused where it is read
+  for (const auto& field : threshold) {
+    if (field.first.IsScalar() &&
+        (field.first.Scalar() == "distinct" || field.first.Scalar() == "ratio")) {
+      reader.Add(reader.At(field.first),
+                 fmt::format("'threshold.{}' can not be overridden; write count, within, rate or "
+                             "for instead",
+                             field.first.Scalar()));
+      return false;
+    }
+  }
+  return true;
 }
 
 // Reads what `rule` changes into `signature`; returns it in words.
@@ -61,6 +81,7 @@ std::vector<std::string> Apply(const Rule& rule, FieldReader& reader, Signature&
                                     SeverityName(signature.severity)));
       signature.severity = *severity;
     } else if (name == "threshold") {
+      if (!OnlyNumbers(value, reader)) continue;
       ReadSignature read;
       read.signature = signature;
       ReadThreshold(value, reader, read);
@@ -202,6 +223,8 @@ void Read(const std::string& text, std::vector<Signature>& signatures,
 }
 
 }  // namespace
+
+const std::vector<std::string_view>& OverrideFields() { return kFields; }
 
 void ReadOverrides(const std::string& file, const std::string& text,
                    std::vector<Signature>& signatures, std::vector<ScopedSignature>& scoped,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/signature.h"
@@ -20,5 +21,8 @@ namespace tocsin::matcher {
 void ReadOverrides(const std::string& file, const std::string& text,
                    std::vector<Signature>& signatures, std::vector<ScopedSignature>& scoped,
                    std::vector<LintIssue>& issues);
+
+// The names of the fields of a rule.
+const std::vector<std::string_view>& OverrideFields();
 
 }  // namespace tocsin::matcher

@@ -397,6 +397,8 @@ void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
 
 }  // namespace
 
+const std::vector<std::string_view>& SignatureFields() { return kFields; }
+
 void ReadSignatures(const std::string& file, const std::string& text,
                     std::vector<ReadSignature>& out, std::vector<LintIssue>& issues) {
   try {

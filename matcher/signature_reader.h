@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/signature.h"
@@ -32,6 +33,9 @@ struct ReadSignature {
   std::vector<Reference> references;     // to other signatures
   std::vector<Reference> captures_used;  // captures that a field speaks of; some pattern takes each
 };
+
+// The names of a signature's fields.
+const std::vector<std::string_view>& SignatureFields();
 
 inline constexpr size_t kErrorsMax = 20;
 

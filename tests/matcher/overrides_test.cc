@@ -104,6 +104,8 @@ TEST(OverridesTest, RefusesByPlace) {
       {"- {signature: net, off: yes}", "site.yaml:1:25: 'off' must be true or false; write "},
       {"- {signature: net, threshold: {cnt: 1}}",
        "site.yaml:1:32: unknown field 'cnt' in 'threshold'; "},
+      {"- {signature: net, threshold: {distinct: host}}",
+       "site.yaml:1:32: 'threshold.distinct' can not be overridden; write count, within, "},
       {"- {signature: net, cluster: 'a*', off: true}",
        "site.yaml:1:29: 'a*' is no cluster; write its name, one rule for each"},
       {"- {signature: net, namespace: a/b, off: true}",
