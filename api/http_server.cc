@@ -539,7 +539,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const Options& opt
   auto impl = std::make_unique<Impl>(options, query);
   error_code error;
   tcp::resolver resolver(*impl->io);
-  auto found = resolver.resolve(listen.host, listen.port,
+  auto found = resolver.resolve(listen.host, std::to_string(listen.port),
                                 tcp::resolver::passive | tcp::resolver::numeric_service, error);
   if (error || found.empty()) return CannotListen(options.listen);
   const tcp::endpoint endpoint = found.begin()->endpoint();
@@ -551,7 +551,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const Options& opt
   tcp::endpoint bound;
   if (!error) bound = impl->acceptor->local_endpoint(error);
   if (error) return CannotListen(options.listen);
-  impl->address = WithPort(options.listen, bound.port());
+  impl->address = AddressAt(listen, bound.port());
   impl->retry.emplace(*impl->io);
   impl->ticker.emplace(*impl->io);
   impl->Accept();

@@ -9,7 +9,7 @@
 namespace tocsin::api {
 
 absl::StatusOr<Listen> ParseListen(const std::string& text, bool insecure) {
-  if (text.starts_with("unix:") && text.size() > 5) return Listen{"", "", true};
+  if (text.starts_with("unix:") && text.size() > 5) return Listen{"", 0, true};
   size_t colon = text.rfind(':');
   int port = -1;
   if (colon != std::string::npos) {
@@ -28,7 +28,8 @@ absl::StatusOr<Listen> ParseListen(const std::string& text, bool insecure) {
                         Quoted(text)),
         "INVALID_ADDRESS");
   }
-  bool loopback = host == "localhost" || host == "::1";
+  if (host == "localhost") host = "127.0.0.1";  // RFC 6761, also where there is no /etc/hosts
+  bool loopback = host == "::1";
   if (!bracketed && host.starts_with("127.")) {
     loopback = host.find_first_not_of("0123456789.") == std::string::npos;
   }
@@ -40,7 +41,7 @@ absl::StatusOr<Listen> ParseListen(const std::string& text, bool insecure) {
             Quoted(text)),
         "PLAINTEXT_OFF_LOOPBACK");
   }
-  return Listen{host, std::to_string(port), loopback};
+  return Listen{host, port, loopback};
 }
 
 absl::Status CannotListen(const std::string& text) {
@@ -49,8 +50,9 @@ absl::Status CannotListen(const std::string& text) {
       "CANNOT_LISTEN");
 }
 
-std::string WithPort(const std::string& text, int port) {
-  return fmt::format("{}:{}", text.substr(0, text.rfind(':')), port);
+std::string AddressAt(const Listen& listen, int port) {
+  if (listen.host.find(':') == std::string::npos) return fmt::format("{}:{}", listen.host, port);
+  return fmt::format("[{}]:{}", listen.host, port);
 }
 
 }  // namespace tocsin::api

@@ -9,8 +9,8 @@ namespace tocsin::api {
 
 // Where a server is told to listen.
 struct Listen {
-  std::string host;  // without brackets; empty for a unix socket
-  std::string port;  // 0 to 65535; "0": any free one
+  std::string host;  // without brackets; 127.0.0.1 for localhost; empty for a unix socket
+  int port = 0;      // 0 to 65535; 0: any free one
   bool loopback = false;
 };
 
@@ -21,7 +21,7 @@ absl::StatusOr<Listen> ParseListen(const std::string& text, bool insecure);
 // UNAVAILABLE: the address is right but cannot be had.
 absl::Status CannotListen(const std::string& text);
 
-// `text` with the port that was really taken.
-std::string WithPort(const std::string& text, int port);
+// "host:port", with brackets where the host has colons. Not for a unix socket.
+std::string AddressAt(const Listen& listen, int port);
 
 }  // namespace tocsin::api

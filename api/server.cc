@@ -86,14 +86,15 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Options& options, Qu
   LimitConnections(builder);
   builder.SetMaxReceiveMessageSize(options.request_max_bytes);
   int port = 0;
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &port);
+  const bool is_unix = listen.host.empty();
+  builder.AddListeningPort(is_unix ? options.listen : AddressAt(listen, listen.port),
+                           grpc::InsecureServerCredentials(), &port);
   for (const auto& service : impl->services) builder.RegisterService(service.get());
   impl->server = builder.BuildAndStart();
-  const bool is_unix = listen.host.empty();
   if (impl->server == nullptr || (port <= 0 && !is_unix)) {
     return CannotListen(options.listen);
   }
-  impl->address = is_unix ? options.listen : WithPort(options.listen, port);
+  impl->address = is_unix ? options.listen : AddressAt(listen, port);
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   server->SetServing(options.serving, options.serving ? "" : "starting");
   return server;

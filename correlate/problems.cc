@@ -338,7 +338,7 @@ Transitions FoldRows(std::span<const Row* const> rows, Layer& layer,
     if (!layer.catalogue().ClearedBy(signature->id).empty()) clears.push_back({group, signature});
     signature = &layer.catalogue().In(*signature, group[0]->cluster(),
                                       NamespaceOf(EntityFromString(group[0]->entity())));
-    if (signature->off || signature->shadow) return;  // what is derived comes as far as this
+    if (signature->off || signature->shadow) return;     // what is derived comes as far as this
     if (signature->severity <= Severity::kInfo) return;  // it tags, and may clear; it never opens
     std::string key;
     if (FoldProblem(group, *signature, layer, key)) transitions.opened.push_back(key);

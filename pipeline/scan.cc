@@ -81,9 +81,8 @@ v1::Finding ToProto(const matcher::Finding& finding, const matcher::Redactor& re
   v1::Finding out;
   out.set_signature(finding.signature->id);
   // What needs a neighbour is no failure by itself, and here is only this one line.
-  out.set_severity(finding.signature->requires_near
-                       ? v1::INFO
-                       : static_cast<v1::Severity>(finding.severity));
+  out.set_severity(finding.signature->requires_near ? v1::INFO
+                                                    : static_cast<v1::Severity>(finding.severity));
   out.set_shadow(finding.shadow);
   out.set_stream(std::string(StreamName(record.stream)));
   out.set_cluster(std::string(finding.identity.cluster));

@@ -442,7 +442,7 @@ TEST_F(ServerTest, RefusesWhatItShouldNotServe) {
     EXPECT_EQ(start(address), "PLAINTEXT_OFF_LOOPBACK") << address;
   }
   EXPECT_THAT(start("0.0.0.0:0", true), StartsWith("0.0.0.0:"));
-  EXPECT_THAT(start("localhost:0"), StartsWith("localhost:"));
+  EXPECT_THAT(start("localhost:0"), StartsWith("127.0.0.1:"));
   for (const char* address :
        {"", "7700", ":7700", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "::1:80",
         "http://127.0.0.1:80", "127.0.0.1:-1", "unix:"}) {
