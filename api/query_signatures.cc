@@ -40,6 +40,7 @@ v1::Signature ToProto(const Signature& signature, const Catalogue& catalogue) {
   out.mutable_match()->Assign(signature.match.begin(), signature.match.end());
   out.mutable_unless()->Assign(signature.unless.begin(), signature.unless.end());
   out.set_each(signature.each);
+  out.set_generic(signature.generic);
   out.set_threshold_count(static_cast<uint32_t>(
       std::clamp<int64_t>(signature.threshold_count, 0, std::numeric_limits<uint32_t>::max())));
   SetDuration(signature.threshold_within, out.mutable_threshold_within());

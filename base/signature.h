@@ -90,6 +90,9 @@ struct Signature {
   EntityKind entity = EntityKind::kNode;
   std::vector<std::string> match;   // any of these
   std::vector<std::string> unless;  // a record that also matches one of these is not a finding
+  // A wrapper that prints its cause: no finding on a record in which a signature that is not
+  // generic, and not kInfo, says what it was.
+  bool generic = false;
   // Without `match`: made of other signatures' findings or of tallies.
   bool derived() const { return !sequence.empty() || absent || measure; }
   bool each = false;  // every match in the record is a finding

@@ -15,8 +15,17 @@ absl::StatusOr<std::shared_ptr<const Catalogue>> LoadCatalogueFor(const Program&
   ASSIGN_OR_RETURN(std::string path,
                    CataloguePath(dir, std::getenv("TOCSIN_SIGNATURES"), program.directory));
   ASSIGN_OR_RETURN(std::unique_ptr<const Catalogue> catalogue,
-                   matcher::LoadCatalogue(path, overrides));
+                   matcher::LoadCatalogue(path, overrides, matcher::PatternCache::OfUser()));
   return std::shared_ptr<const Catalogue>(std::move(catalogue));
+}
+
+absl::StatusOr<Patterns> LoadPatternsFor(const Program& program, const std::string& dir,
+                                         const std::string& overrides) {
+  Patterns patterns;
+  ASSIGN_OR_RETURN(patterns.catalogue, LoadCatalogueFor(program, dir, overrides));
+  ASSIGN_OR_RETURN(patterns.set, matcher::PatternSet::Compile(*patterns.catalogue,
+                                                              matcher::PatternCache::OfUser()));
+  return patterns;
 }
 
 }  // namespace tocsin::cli

@@ -12,6 +12,7 @@
 
 #include "base/signature.h"
 #include "ingest/decoder.h"
+#include "matcher/pattern_set.h"
 
 namespace CLI {
 class App;
@@ -64,6 +65,14 @@ void AddServer(CLI::App& command, std::string& server);
 // With the site's overrides, where a file of them is named.
 absl::StatusOr<std::shared_ptr<const Catalogue>> LoadCatalogueFor(
     const Program& program, const std::string& dir, const std::string& overrides = "");
+
+// The same, compiled. What that costs is kept in the user's cache (matcher/pattern_cache.h).
+struct Patterns {
+  std::shared_ptr<const Catalogue> catalogue;
+  std::unique_ptr<const matcher::PatternSet> set;
+};
+absl::StatusOr<Patterns> LoadPatternsFor(const Program& program, const std::string& dir,
+                                         const std::string& overrides = "");
 
 // Says why on stderr and returns the exit code: kUsage for what the caller must change,
 // kInputOutput for what the surroundings refused.

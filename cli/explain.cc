@@ -205,13 +205,11 @@ int Explain(const Program& program, const Options& options) {
     Complain("there is nothing to explain: give a line, or - and lines on standard input");
     return kUsage;
   }
-  auto catalogue = LoadCatalogueFor(program, options.signatures, options.overrides);
-  if (!catalogue.ok()) return Fail(catalogue.status());
-  auto patterns = matcher::PatternSet::Compile(**catalogue);
+  auto patterns = LoadPatternsFor(program, options.signatures, options.overrides);
   if (!patterns.ok()) return Fail(patterns.status());
 
   Output out;
-  Explainer explainer(out, options, **patterns);
+  Explainer explainer(out, options, *patterns->set);
   ingest::DecodeOptions decode = options.decode;
   decode.reference_time = SystemClock().Now();
   ingest::Decoder decoder(decode);

@@ -50,8 +50,8 @@ std::string FindingLine(const Output& out, const v1::Finding& finding) {
 }
 
 int Match(const Program& program, const Options& options) {
-  auto catalogue = LoadCatalogueFor(program, options.input.signatures, options.input.overrides);
-  if (!catalogue.ok()) return Fail(catalogue.status());
+  auto patterns = LoadPatternsFor(program, options.input.signatures, options.input.overrides);
+  if (!patterns.ok()) return Fail(patterns.status());
   pipeline::ScanOptions scan = options.input.ForScan();
   Output out;
   // Behind `journalctl -f` a finding should not wait for its successors.
@@ -59,8 +59,8 @@ int Match(const Program& program, const Options& options) {
   Progress progress;
   scan.progress = progress.Callback();
   bool reached = false;
-  absl::StatusOr<pipeline::ScanStats> stats =
-      pipeline::Match(**catalogue, scan, [&](const v1::Finding& finding) {
+  const pipeline::ScanStats stats =
+      pipeline::Match(*patterns->set, scan, [&](const v1::Finding& finding) {
         reached = reached || (options.fail_on && static_cast<int>(finding.severity()) >=
                                                      static_cast<int>(*options.fail_on));
         if (options.format == Format::kJson) {
@@ -71,10 +71,9 @@ int Match(const Program& program, const Options& options) {
         }
       });
   progress.Done();
-  if (!stats.ok()) return Fail(stats.status());
   out.Flush();
-  Report(*stats, "");
-  if (!stats->unreadable.empty() || out.failed()) return kInputOutput;
+  Report(stats, "");
+  if (!stats.unreadable.empty() || out.failed()) return kInputOutput;
   return reached ? kFailOnReached : kDone;
 }
 

@@ -66,25 +66,24 @@ std::string Found(const std::vector<v1::Incident>& incidents) {
 }
 
 int Scan(const Program& program, const Options& options) {
-  auto catalogue = LoadCatalogueFor(program, options.input.signatures, options.input.overrides);
-  if (!catalogue.ok()) return Fail(catalogue.status());
+  auto patterns = LoadPatternsFor(program, options.input.signatures, options.input.overrides);
+  if (!patterns.ok()) return Fail(patterns.status());
   pipeline::ScanOptions scan = options.input.ForScan();
   Progress progress;
   scan.progress = progress.Callback();
-  absl::StatusOr<pipeline::ScanResult> result = pipeline::Scan(**catalogue, scan);
+  const pipeline::ScanResult result = pipeline::Scan(*patterns->set, scan);
   progress.Done();
-  if (!result.ok()) return Fail(result.status());
 
   Output out;
   if (options.format == Format::kJson) {
-    for (const v1::Incident& incident : result->incidents) out.Line(api::ToJson(incident));
+    for (const v1::Incident& incident : result.incidents) out.Line(api::ToJson(incident));
   } else {
-    PrintForPeople(out, result->incidents, options.stories);
+    PrintForPeople(out, result.incidents, options.stories);
   }
   out.Flush();
-  Report(result->stats, Found(result->incidents));
-  if (!result->stats.unreadable.empty() || out.failed()) return kInputOutput;
-  bool reached = options.fail_on && std::any_of(result->incidents.begin(), result->incidents.end(),
+  Report(result.stats, Found(result.incidents));
+  if (!result.stats.unreadable.empty() || out.failed()) return kInputOutput;
+  bool reached = options.fail_on && std::any_of(result.incidents.begin(), result.incidents.end(),
                                                 [&options](const v1::Incident& incident) {
                                                   return static_cast<int>(WorstOf(incident)) >=
                                                          static_cast<int>(*options.fail_on);

@@ -105,12 +105,10 @@ int Lint(const Program& program, const Options& options) {
 }
 
 int Test(const Program& program, const Options& options) {
-  auto catalogue = LoadCatalogueFor(program, options.dir);
-  if (!catalogue.ok()) return Fail(catalogue.status());
-  auto patterns = matcher::PatternSet::Compile(**catalogue);
+  auto patterns = LoadPatternsFor(program, options.dir);
   if (!patterns.ok()) return Fail(patterns.status());
   Output out;
-  std::vector<matcher::SelfTestFailure> failures = matcher::RunSelfTest(**patterns);
+  std::vector<matcher::SelfTestFailure> failures = matcher::RunSelfTest(*patterns->set);
   for (const matcher::SelfTestFailure& failure : failures) {
     if (options.format == Format::kJson) {
       JsonWriter json;
@@ -126,10 +124,10 @@ int Test(const Program& program, const Options& options) {
   }
   out.Flush();
   size_t examples = 0;
-  for (const Signature& signature : (*catalogue)->signatures()) {
+  for (const Signature& signature : patterns->catalogue->signatures()) {
     examples += signature.examples.size() + signature.counterexamples.size();
   }
-  Complain(fmt::format("{}, {}, {}", Plural((*catalogue)->signatures().size(), "signature"),
+  Complain(fmt::format("{}, {}, {}", Plural(patterns->catalogue->signatures().size(), "signature"),
                        Plural(examples, "example"), Plural(failures.size(), "failure")));
   if (out.failed()) return kInputOutput;
   return failures.empty() ? kDone : kUsage;

@@ -75,20 +75,26 @@ struct Loaded {
   std::string version;
 };
 
-Loaded LoadTexts(const std::vector<CatalogueText>& files) {
+// Says that the patterns of the texts with this hash passed CheckPattern. Change the word with what
+// that function demands.
+constexpr std::string_view kCheckedKind = "checked1";
+
+Loaded LoadTexts(const std::vector<CatalogueText>& files, const PatternCache& cache = {}) {
   Loaded loaded;
   uint64_t hash = 0;
+  for (const auto& [file, text] : files) hash = StableHash(text, StableHash(file, hash));
+  const bool known = cache.Read(kCheckedKind, hash, [](std::string_view) { return true; });
   for (const auto& [file, text] : files) {
-    hash = StableHash(text, StableHash(file, hash));
     if (text.size() > kFileMax_bytes) {
       loaded.errors.push_back({file, 0, 0, "is larger than 16 MiB; split it into several files"});
     } else if (loaded.errors.size() < kErrorsMax) {
-      ReadSignatures(file, text, loaded.read, loaded.errors);
+      ReadSignatures(file, text, known, loaded.read, loaded.errors);
     }
   }
   loaded.version = fmt::format("{:016x}", hash);
   // Names only once every file could be read: else each name in a broken file is reported too.
   if (loaded.errors.empty()) CheckNames(loaded.read, loaded.errors);
+  if (loaded.errors.empty() && !known) cache.Write(kCheckedKind, hash, "");
   return loaded;
 }
 
@@ -204,8 +210,9 @@ std::string ToString(const LintIssue& issue) {
 }
 
 absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogueFromText(
-    const std::vector<CatalogueText>& files, const CatalogueText& overrides) {
-  Loaded loaded = LoadTexts(files);
+    const std::vector<CatalogueText>& files, const CatalogueText& overrides,
+    const PatternCache& cache) {
+  Loaded loaded = LoadTexts(files, cache);
   if (loaded.errors.empty()) {
     std::unique_ptr<const Catalogue> catalogue = MakeCatalogue(loaded, overrides);
     if (loaded.errors.empty()) return catalogue;
@@ -216,11 +223,12 @@ absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogueFromText(
 }
 
 absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogue(const std::string& path,
-                                                               const std::string& overrides) {
+                                                               const std::string& overrides,
+                                                               const PatternCache& cache) {
   ASSIGN_OR_RETURN(std::vector<CatalogueText> files, ReadTexts(path));
-  if (overrides.empty()) return LoadCatalogueFromText(files);
+  if (overrides.empty()) return LoadCatalogueFromText(files, {}, cache);
   ASSIGN_OR_RETURN(std::string text, ReadFile(overrides));
-  return LoadCatalogueFromText(files, {overrides, std::move(text)});
+  return LoadCatalogueFromText(files, {overrides, std::move(text)}, cache);
 }
 
 std::vector<LintIssue> LintText(const std::vector<CatalogueText>& files) {

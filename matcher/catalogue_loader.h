@@ -8,6 +8,7 @@
 
 #include "base/signature.h"
 #include "base/status.h"
+#include "matcher/pattern_cache.h"
 
 // From signatures/*.yaml to a Catalogue. A catalogue loads whole or not at all: a signature that is
 // silently left out is an incident that is silently missed.
@@ -35,15 +36,17 @@ using CatalogueText = std::pair<std::string, std::string>;
 // Reads all *.yaml of a directory in the order of their names, or a single file. The order of
 // signatures and files changes nothing but the version.
 //   kInvalidArgument  the first problem as ToString prints it, "(and N more)" at the end; also for
-//   a
-//                     path that can not be read or holds no catalogue
+//                     a path that can not be read or holds no catalogue
 // `overrides` names a site's overrides.yaml, or nothing: what it says is part of the catalogue and
 // of its version; what is wrong with it is an error like the others.
-// Patterns are checked one by one here and together by PatternSet::Compile.
+// Patterns are checked one by one here and together by PatternSet::Compile; `cache` remembers which
+// catalogues passed.
 absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogue(const std::string& path,
-                                                               const std::string& overrides = "");
+                                                               const std::string& overrides = "",
+                                                               const PatternCache& cache = {});
 absl::StatusOr<std::unique_ptr<const Catalogue>> LoadCatalogueFromText(
-    const std::vector<CatalogueText>& files, const CatalogueText& overrides = {});
+    const std::vector<CatalogueText>& files, const CatalogueText& overrides = {},
+    const PatternCache& cache = {});
 
 // All problems, by file and place: at most 20 errors; where there are none, what
 // PatternSet::Compile says and the warnings (too few examples or counterexamples, a pattern that

@@ -63,24 +63,30 @@ Explanation Explain(const PatternSet& patterns, const Record& record) {
     const Signature& signature = signatures[s];
     if (matched[s] == kNone || found.count(&signature) > 0) continue;
     std::string reason;
+    bool generic = false;
     if ((signature.streams & MaskOf(record.stream)) == 0) {
       reason = fmt::format("holds for {}, and the line is of stream {}",
                            StreamNames(signature.streams), StreamName(record.stream));
     } else if (unless[s] != kNone) {
       reason = fmt::format("also matches unless '{}'", patterns.pattern_text(unless[s]));
     } else {
-      reason = signature.overridden.empty() ? "refined" : "switched off by overrides";
+      generic = signature.generic;
+      reason = generic                        ? "generic, and another one says more"
+               : signature.overridden.empty() ? "refined"
+                                              : "switched off by overrides";
       for (uint32_t other = 0; other < signatures.size(); ++other) {
         const std::vector<uint32_t>& refined = patterns.RefinedBy(other);
         bool here = matched[other] != kNone && unless[other] == kNone &&
                     (signatures[other].streams & MaskOf(record.stream)) != 0;
         if (here && std::binary_search(refined.begin(), refined.end(), s)) {
+          generic = false;
           reason = "refined by " + signatures[other].id;
           break;
         }
       }
     }
-    explanation.removed.push_back({&signature, pattern_text(matched[s]), std::move(reason)});
+    explanation.removed.push_back(
+        {&signature, pattern_text(matched[s]), std::move(reason), generic});
   }
 
   std::string lower(text);

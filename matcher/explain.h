@@ -25,7 +25,8 @@ struct Explanation {
   struct Removed {
     const Signature* signature = nullptr;
     std::string pattern;
-    std::string reason;  // "also matches unless '...'", "refined by kernel-oom-cgroup", ...
+    std::string reason;    // "also matches unless '...'", "refined by kernel-oom-cgroup", ...
+    bool generic = false;  // it yielded to what says more
   };
   // What a pattern can not do without stands in the line, and the pattern fails.
   struct NearMiss {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <hs.h>
 #include <limits>
 #include <mutex>
@@ -10,6 +11,7 @@
 
 #include <re2/re2.h>
 
+#include "base/hash.h"
 #include "matcher/dialect.h"
 #include "matcher/re2_options.h"
 
@@ -30,6 +32,34 @@ struct LazyRegex {
 struct FreeDatabase {
   void operator()(hs_database_t* database) const { hs_free_database(database); }
 };
+using Database = std::unique_ptr<hs_database_t, FreeDatabase>;
+
+constexpr std::string_view kCacheKind = "hyperscan";
+
+// All that a database follows from, but the processor: hs_deserialize_database looks at that.
+uint64_t KeyOf(const std::vector<const char*>& expressions, const std::vector<unsigned>& flags) {
+  uint64_t key = StableHash(hs_version());
+  for (size_t i = 0; i < expressions.size(); ++i) {
+    key = StableHash(expressions[i], key + flags[i] + 1);
+  }
+  return key;
+}
+
+Database FromCache(const PatternCache& cache, uint64_t key) {
+  hs_database_t* database = nullptr;
+  cache.Read(kCacheKind, key, [&](std::string_view bytes) {
+    return hs_deserialize_database(bytes.data(), bytes.size(), &database) == HS_SUCCESS;
+  });
+  return Database(database);
+}
+
+void ToCache(const hs_database_t& database, const PatternCache& cache, uint64_t key) {
+  char* bytes = nullptr;
+  size_t size = 0;
+  if (hs_serialize_database(&database, &bytes, &size) != HS_SUCCESS) return;
+  std::unique_ptr<char, void (*)(void*)> owned(bytes, std::free);
+  cache.Write(kCacheKind, key, {bytes, size});
+}
 
 }  // namespace
 
@@ -38,7 +68,7 @@ struct PatternSet::Impl {
   std::vector<PatternInfo> patterns;
   std::vector<const std::string*> texts;  // in the catalogue
   std::vector<std::vector<uint32_t>> refined_by;
-  std::unique_ptr<hs_database_t, FreeDatabase> database;  // null: no patterns
+  Database database;  // null: no patterns
   std::unique_ptr<LazyRegex[]> regexes;
 };
 
@@ -52,7 +82,8 @@ const std::vector<uint32_t>& PatternSet::RefinedBy(uint32_t signature) const {
   return impl_->refined_by[signature];
 }
 
-absl::StatusOr<std::unique_ptr<const PatternSet>> PatternSet::Compile(const Catalogue& catalogue) {
+absl::StatusOr<std::unique_ptr<const PatternSet>> PatternSet::Compile(const Catalogue& catalogue,
+                                                                      const PatternCache& cache) {
   if (hs_valid_platform() != HS_SUCCESS) {
     return FailedPrecondition(
         "this processor lacks SSSE3, which Hyperscan needs; run tocsin on a newer machine");
@@ -88,7 +119,9 @@ absl::StatusOr<std::unique_ptr<const PatternSet>> PatternSet::Compile(const Cata
     }
     std::sort(impl->refined_by[s].begin(), impl->refined_by[s].end());
   }
-  if (!expressions.empty()) {
+  const uint64_t key = KeyOf(expressions, flags);
+  if (!expressions.empty()) impl->database = FromCache(cache, key);
+  if (!expressions.empty() && impl->database == nullptr) {
     hs_database_t* database = nullptr;
     hs_compile_error_t* error = nullptr;
     if (hs_compile_multi(expressions.data(), flags.data(), ids.data(),
@@ -107,6 +140,7 @@ absl::StatusOr<std::unique_ptr<const PatternSet>> PatternSet::Compile(const Cata
           signature.file, signature.line, signature.id, *impl->texts[bad], error->message);
     }
     impl->database.reset(database);
+    ToCache(*database, cache, key);
   }
   impl->regexes = std::make_unique<LazyRegex[]>(impl->patterns.size());
   return std::unique_ptr<const PatternSet>(new PatternSet(std::move(impl)));

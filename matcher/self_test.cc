@@ -2,6 +2,7 @@
 #include "matcher/self_test.h"
 
 #include <map>
+#include <optional>
 
 #include <fmt/core.h>
 
@@ -35,11 +36,16 @@ std::string Missing(const Captures& want, const Captures& got) {
   return "";
 }
 
-std::string WhyNot(const PatternSet& patterns, const Record& record, const Signature& signature) {
+// Why an example is no finding; nothing if it is a generic signature's, which yields to others on
+// purpose.
+std::optional<std::string> WhyNot(const PatternSet& patterns, const Record& record,
+                                  const Signature& signature) {
   for (const Explanation::Removed& removed : Explain(patterns, record).removed) {
-    if (removed.signature == &signature) return " (" + removed.reason + ")";
+    if (removed.signature != &signature) continue;
+    if (removed.generic) return std::nullopt;
+    return "example does not match (" + removed.reason + ")";
   }
-  return "";
+  return "example does not match";
 }
 
 }  // namespace
@@ -80,7 +86,7 @@ std::vector<SelfTestFailure> RunSelfTest(const PatternSet& patterns) {
           if (counter && hit) {
             message = "counterexample matches";
           } else if (!counter && !hit) {
-            message = "example does not match" + WhyNot(patterns, record, signature);
+            message = WhyNot(patterns, record, signature).value_or("");
           } else if (!counter && !complete) {
             message = "example " + missing;
           }

@@ -16,39 +16,17 @@
 namespace tocsin::matcher {
 namespace {
 
-const std::vector<std::string_view> kFields = {"id",
-                                               "title",
-                                               "streams",
-                                               "severity",
-                                               "kind",
-                                               "entity",
-                                               "match",
-                                               "each",
-                                               "unless",
-                                               "captures",
-                                               "exit_code",
-                                               "occurrence",
-                                               "requires_near",
-                                               "sequence",
-                                               "absent",
-                                               "measure",
-                                               "group",
-                                               "threshold",
-                                               "clears",
-                                               "causes",
-                                               "expected_during",
-                                               "refines",
-                                               "aliases",
-                                               "references",
-                                               "cause",
-                                               "remedy",
-                                               "check",
-                                               "examples",
-                                               "counterexamples"};
+const std::vector<std::string_view> kFields = {
+    "id",         "title",         "streams",  "severity",        "kind",     "entity",
+    "match",      "each",          "unless",   "generic",         "captures", "exit_code",
+    "occurrence", "requires_near", "sequence", "absent",          "measure",  "group",
+    "threshold",  "clears",        "causes",   "expected_during", "refines",  "aliases",
+    "references", "cause",         "remedy",   "check",           "examples", "counterexamples"};
 
 class Reader : public FieldReader {
  public:
-  using FieldReader::FieldReader;
+  Reader(const std::string& file, bool known_patterns, std::vector<LintIssue>& issues)
+      : FieldReader(file, issues), known_patterns_(known_patterns) {}
 
   void Read(const std::string& text, std::vector<ReadSignature>& out) {
     if (!IsValidUtf8(text)) {
@@ -89,6 +67,8 @@ class Reader : public FieldReader {
   void ReadExamples(const YAML::Node& node, const std::string& field, std::vector<Example>& into);
   void CheckRules(const ReadSignature& read, bool has_match);
   void CheckCaptures(const ReadSignature& read, const YAML::Node& node);
+
+  const bool known_patterns_;
 };
 
 void Reader::ReadStreams(const YAML::Node& node, Signature& signature) {
@@ -116,7 +96,7 @@ void Reader::ReadPatterns(const YAML::Node& node, const std::string& field,
                           std::vector<std::string>& into, std::vector<Place>* places) {
   std::vector<Place> own;
   into = Strings(node, field, &own);
-  for (size_t i = 0; i < into.size() && !full(); ++i) {
+  for (size_t i = 0; i < into.size() && !full() && !known_patterns_; ++i) {
     PatternProblem problem = CheckPattern(into[i]);
     if (!problem.message.empty()) {
       Add(own[i], fmt::format("pattern '{}', byte {}: {}", into[i].substr(0, 200), problem.at + 1,
@@ -328,6 +308,8 @@ void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
           }
         } else if (name == "unless") {
           ReadPatterns(value, name, signature.unless, nullptr);
+        } else if (name == "generic") {
+          signature.generic = Bool(value, name);
         } else if (name == "each") {
           signature.each = Bool(value, name);
         } else if (name == "captures") {
@@ -399,10 +381,10 @@ void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
 
 const std::vector<std::string_view>& SignatureFields() { return kFields; }
 
-void ReadSignatures(const std::string& file, const std::string& text,
+void ReadSignatures(const std::string& file, const std::string& text, bool known_patterns,
                     std::vector<ReadSignature>& out, std::vector<LintIssue>& issues) {
   try {
-    Reader(file, issues).Read(text, out);
+    Reader(file, known_patterns, issues).Read(text, out);
   } catch (const YAML::Exception& e) {
     // Reading checks types first, so this is what yaml-cpp finds wrong by itself.
     issues.push_back(

@@ -45,6 +45,8 @@ void Tagger::Tag(const Record& record, absl::FunctionRef<void(const Finding&)> v
     }
   }
 
+  YieldGeneric();
+
   finding_.record = &record;
   for (const Candidate& candidate : candidates_) {
     if (candidate.refined) continue;
@@ -60,6 +62,20 @@ void Tagger::Tag(const Record& record, absl::FunctionRef<void(const Finding&)> v
       patterns_.Extract(pattern, text, 0, span, finding_.captures);
     }
     Emit(visit);
+  }
+}
+
+void Tagger::YieldGeneric() {
+  if (candidates_.size() < 2) return;
+  const std::vector<Signature>& signatures = patterns_.catalogue().signatures();
+  bool told = std::any_of(candidates_.begin(), candidates_.end(), [&](const Candidate& candidate) {
+    const Signature& signature = signatures[candidate.signature];
+    return !candidate.refined && !signature.generic && !signature.requires_near &&
+           signature.severity > Severity::kInfo;
+  });
+  if (!told) return;
+  for (Candidate& candidate : candidates_) {
+    candidate.refined |= signatures[candidate.signature].generic;
   }
 }
 

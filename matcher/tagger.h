@@ -40,7 +40,8 @@ class Tagger {
   // signatures in the order of the text (at most 1,000 of a record):
   // - any `match` pattern makes one, for signatures that hold for the record's stream (kText: all);
   // - a matching `unless` takes it back;
-  // - a signature that another one here refines is left out;
+  // - a signature that another one here refines is left out, and a generic one beside any that
+  //   says more;
   // - what overrides switch off for its cluster and namespace makes none, and neither do the
   //   signatures that it refines;
   // - captures are those of the lowest-numbered pattern that matches.
@@ -60,6 +61,7 @@ class Tagger {
   };
 
   void Emit(absl::FunctionRef<void(const Finding&)> visit);
+  void YieldGeneric();
   void NormaliseCaptures();
   void EmitEach(std::string_view text, const std::vector<uint32_t>& hits,
                 const Candidate& candidate, absl::FunctionRef<void(const Finding&)> visit);

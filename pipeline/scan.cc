@@ -110,9 +110,9 @@ v1::Finding ToProto(const matcher::Finding& finding, const matcher::Redactor& re
 
 }  // namespace
 
-absl::StatusOr<ScanResult> Scan(const Catalogue& catalogue, const ScanOptions& options) {
-  ASSIGN_OR_RETURN(auto patterns, matcher::PatternSet::Compile(catalogue));
-  Lane lane(*patterns, {.decode = options.decode});
+ScanResult Scan(const matcher::PatternSet& patterns, const ScanOptions& options) {
+  const Catalogue& catalogue = patterns.catalogue();
+  Lane lane(patterns, {.decode = options.decode});
   correlate::PendingRows rows;
   correlate::State state;
   state.set_silence_counts(options.complete);
@@ -164,12 +164,11 @@ absl::StatusOr<ScanResult> Scan(const Catalogue& catalogue, const ScanOptions& o
   return result;
 }
 
-absl::StatusOr<ScanStats> Match(const Catalogue& catalogue, const ScanOptions& options,
-                                const std::function<void(const v1::Finding&)>& visit) {
-  ASSIGN_OR_RETURN(auto patterns, matcher::PatternSet::Compile(catalogue));
+ScanStats Match(const matcher::PatternSet& patterns, const ScanOptions& options,
+                const std::function<void(const v1::Finding&)>& visit) {
   matcher::Redactor redactor;
   Lane lane(
-      *patterns,
+      patterns,
       {.decode = options.decode,
        .on_finding = [&](const matcher::Finding& finding) { visit(ToProto(finding, redactor)); },
        .rows = false});

@@ -7,11 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-
-#include "base/signature.h"
 #include "ingest/decoder.h"
+#include "matcher/pattern_set.h"
 #include "tocsin/v1/incident.pb.h"
 
 namespace tocsin::pipeline {
@@ -49,10 +46,10 @@ struct ScanResult {
   std::vector<v1::Incident> incidents;
   ScanStats stats;
 };
-absl::StatusOr<ScanResult> Scan(const Catalogue& catalogue, const ScanOptions& options);
+ScanResult Scan(const matcher::PatternSet& patterns, const ScanOptions& options);
 
 // One call per finding, in the order of the input. The message is valid during the call.
-absl::StatusOr<ScanStats> Match(const Catalogue& catalogue, const ScanOptions& options,
-                                const std::function<void(const v1::Finding&)>& visit);
+ScanStats Match(const matcher::PatternSet& patterns, const ScanOptions& options,
+                const std::function<void(const v1::Finding&)>& visit);
 
 }  // namespace tocsin::pipeline

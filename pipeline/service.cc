@@ -40,7 +40,9 @@ class RunningService final : public Service {
   ~RunningService() override { (void)Stop().ok(); }
 
   absl::Status Start() {
-    ASSIGN_OR_RETURN(patterns_, matcher::PatternSet::Compile(*catalogue_));
+    ASSIGN_OR_RETURN(patterns_,
+                     matcher::PatternSet::Compile(
+                         *catalogue_, matcher::PatternCache(options_.data_dir + "/cache")));
     ASSIGN_OR_RETURN(store_, store::Store::Open({.dir = options_.data_dir + "/state",
                                                  .retention = options_.retention}));
     ASSIGN_OR_RETURN(dead_letters_,

@@ -61,6 +61,20 @@ TEST(TaggerTest, WhatUnlessTookBackRefinesNothing) {
   EXPECT_THAT(m.Tag("x1 y z"), ElementsAre("wide node/n1"));
 }
 
+TEST(TaggerTest, GenericYieldsToWhatSaysMore) {
+  Matcher m(
+      "[{id: wrapper, generic: true, match: ['failed to start']},"
+      " {id: outer, generic: true, match: ['task']},"
+      " {id: tag, severity: info, match: ['tagged']},"
+      " {id: beside, requires_near: {id: cause}, match: ['beside']},"
+      " {id: cause, match: ['no space'], unless: ['healed']}]");
+  EXPECT_THAT(m.Tag("failed to start task"), ElementsAre("outer node/n1", "wrapper node/n1"));
+  EXPECT_THAT(m.Tag("failed to start task: no space"), ElementsAre("cause node/n1"));
+  EXPECT_THAT(m.Tag("failed to start: tagged"), ElementsAre("tag node/n1", "wrapper node/n1"));
+  EXPECT_THAT(m.Tag("failed to start: beside"), ElementsAre("beside node/n1", "wrapper node/n1"));
+  EXPECT_THAT(m.Tag("failed to start: no space healed"), ElementsAre("wrapper node/n1"));
+}
+
 TEST(TaggerTest, EachGivesOneFindingPerMatch) {
   Matcher m(R"(
 - id: a
