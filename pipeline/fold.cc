@@ -44,7 +44,7 @@ absl::Status Fold::Restore() {
   };
   visitor.problem = [&](state::v1::Problem problem) { state_.Put(catalogue_, std::move(problem)); };
   visitor.incident = [&](v1::Incident incident) { incidents.push_back(std::move(incident)); };
-  visitor.tally = [&](state::v1::Tally tally) {
+  visitor.tally = [&](const state::v1::Tally& tally) {
     state_.Heard(tally.cluster(), tally.node(), TimeFromNanos(tally.last()));
   };
   RETURN_IF_ERROR(store_.Load(visitor));
