@@ -100,6 +100,11 @@ void Catalogue::IndexRules(const Signature& signature) {
     tallies_nodes_ = true;
   }
   if (!signature.ratio_of.empty()) watch(signature.ratio_of);
+  for (const std::string& id : signature.expected_during) {
+    if (const Signature* found = Find(id)) contexts_.insert(found->id);
+    tallies_nodes_ = true;  // that a window is over shows by what is logged later
+  }
+  if (signature.removal) removals_.push_back(&signature);
   if (signature.kind == Signature::Kind::kState && signature.threshold_for > Duration::zero()) {
     tallies_nodes_ = true;
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -116,7 +117,8 @@ struct Signature {
   Duration quiet = std::chrono::minutes(10);  // kOccurrence: over after this much quiet
   std::vector<std::string> cleared_by;        // signatures that prove recovery at the same entity
   std::vector<Edge> causes;
-  std::vector<std::string> expected_during;
+  std::vector<std::string> expected_during;  // planned work in which this is normal
+  bool removal = false;  // `entity`, a node, is there no more: what is open about it ends
   std::vector<std::string> refines;  // made redundant by this one on the same record
   std::vector<std::string> aliases;
   std::vector<std::string> references;
@@ -183,6 +185,11 @@ class Catalogue {
   // The signatures with a rule (requires_near, sequence, absent, ratio) that looks at findings of
   // `id`.
   const std::vector<const Signature*>& WatchersOf(std::string_view id) const;
+  // Whether some signature's `expected_during` names this one (an id), and whether any is so named.
+  bool IsContext(std::string_view id) const { return contexts_.contains(id); }
+  bool has_contexts() const { return !contexts_.empty(); }
+  // The signatures that tell of an entity's removal.
+  const std::vector<const Signature*>& Removals() const { return removals_; }
   // What a lane must tally beyond lines and bytes per node. Nodes, slot by slot: for `measure`,
   // `absent` and states that must last. Containers: for `measure`.
   bool tallies_nodes() const { return tallies_nodes_; }
@@ -200,6 +207,8 @@ class Catalogue {
   std::map<std::string, std::vector<const Signature*>, std::less<>> cleared_by_;
   std::map<std::string, std::vector<const Signature*>, std::less<>> watchers_;
   std::vector<const Signature*> measures_;
+  std::set<std::string, std::less<>> contexts_;  // ids
+  std::vector<const Signature*> removals_;
   bool tallies_nodes_ = false;
   bool tallies_containers_ = false;
 };

@@ -5,6 +5,7 @@
 
 #include "base/row.h"
 #include "correlate/incidents.h"
+#include "correlate/planned.h"
 #include "correlate/problems.h"
 #include "correlate/rules.h"
 
@@ -18,6 +19,7 @@ void FoldSlots(PendingRows::const_iterator begin, PendingRows::const_iterator en
     for (; it != end && it->second.slot() == slot; ++it) rows.push_back(&it->second);
     Refresh(EndQuiet(SlotBegin(slot), layer), layer);
     Ruled ruled = ApplyRules(slot, rows, layer);
+    ApplyPlans(slot, layer, ruled);
     Refresh(EndOverdue(ruled.rows, layer), layer);
     FoldTransitions(FoldRows(ruled.rows, layer, ruled.lasted, ruled.ended), layer);
   }

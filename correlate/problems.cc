@@ -29,6 +29,13 @@ void End(Time at, v1::Incident::ResolveReason reason, Problem& problem) {
   problem.set_clear_reason(reason);
 }
 
+// Why the problem ends when its quiet time is over.
+v1::Incident::ResolveReason EndsBy(const Problem& problem, const Layer& layer) {
+  const Signature* signature = layer.catalogue().Find(problem.signature());
+  bool state = signature != nullptr && signature->kind == Signature::Kind::kState;
+  return state ? v1::Incident::STALE : v1::Incident::QUIET_PERIOD;
+}
+
 // Hits that the event versions of a row add: an event that comes again with a higher count stands
 // for the difference. The first version seen of a uid counts 1.
 int64_t EventHits(const Row& row, Problem& problem) {
@@ -280,13 +287,40 @@ void FoldClear(std::span<const Row* const> rows, const Signature& clearer, Layer
           if (!found->active() && !WasNotQuiet(*found, ToNanos(at))) continue;
           Time quiet = QuietDeadline(layer.catalogue(), *found);
           if (quiet <= at) {  // it had ended by itself; this record proves that we would have heard
-            End(quiet, v1::Incident::QUIET_PERIOD, layer.Edit(key));
+            End(quiet, EndsBy(*found, layer), layer.Edit(key));
           } else {
             End(at, v1::Incident::CLEAR_SIGNATURE, layer.Edit(key));
           }
           touched.insert(key);
         }
       }
+    }
+  }
+}
+
+// The node that a record tells the removal of takes with it what was open on it alone: nobody will
+// ever say that it recovered, and no line of it will end a quiet time.
+void FoldRemoval(const Row& row, const Signature& removal, Layer& layer,
+                 std::set<std::string>& touched) {
+  for (const std::string& entity : row.related()) {
+    if (EntityFromString(entity).kind != removal.entity) continue;
+    const std::string node(EntityFromString(entity).name);
+    for (const std::string& key : layer.OnNode(row.cluster(), node)) {
+      const Problem* found = layer.Find(key);
+      if (found == nullptr || !found->active()) continue;
+      if (found->nodes_size() > 1 || (found->nodes_size() == 1 && found->nodes(0) != node) ||
+          (found->nodes().empty() && found->entity() != entity)) {
+        continue;
+      }
+      Time at = TimeFromNanos(std::max(row.first(), found->last()));
+      if (row.last() < found->last()) continue;  // it was there afterwards
+      Time quiet = QuietDeadline(layer.catalogue(), *found);
+      if (quiet <= at) {
+        End(quiet, EndsBy(*found, layer), layer.Edit(key));
+      } else {
+        End(at, v1::Incident::NODE_GONE, layer.Edit(key));
+      }
+      touched.insert(key);
     }
   }
 }
@@ -316,7 +350,7 @@ std::vector<std::string> EndOverdue(std::span<const Row* const> rows, Layer& lay
     for (const Row* row : group) first = std::min(first, row->first());
     Time deadline = QuietDeadline(layer.catalogue(), *problem);
     if (deadline > TimeFromNanos(first)) return;
-    End(deadline, v1::Incident::QUIET_PERIOD, layer.Edit(key));
+    End(deadline, EndsBy(*problem, layer), layer.Edit(key));
     ended.push_back(std::move(key));
   });
   return ended;
@@ -347,6 +381,11 @@ Transitions FoldRows(std::span<const Row* const> rows, Layer& layer,
   // After all hits of the slot, so that a hit and its recovery in the same ten seconds are ordered
   // by their times and not by the names of their signatures.
   for (const Clear& clear : clears) FoldClear(clear.rows, *clear.signature, layer, touched);
+  for (const Row* row : rows) {
+    for (const Signature* removal : layer.catalogue().Removals()) {
+      if (row->signature() == removal->id) FoldRemoval(*row, *removal, layer, touched);
+    }
+  }
   for (const auto& [key, at] : ended) {
     if (!layer.Find(key)->active()) continue;
     End(at, v1::Incident::CLEAR_SIGNATURE, layer.Edit(key));
@@ -377,8 +416,10 @@ std::vector<std::string> EndQuiet(Time until, Layer& layer) {
     for (const std::string& node : problem->nodes()) {
       heard = heard || layer.base().LastHeard(problem->cluster(), node) >= deadline;
     }
-    if (!heard) continue;
-    End(deadline, v1::Incident::QUIET_PERIOD, layer.Edit(key));
+    // A state ends by being said to end. One that was not said again for very long is unknown.
+    v1::Incident::ResolveReason reason = EndsBy(*problem, layer);
+    if (!heard && reason != v1::Incident::STALE) continue;
+    End(deadline, reason, layer.Edit(key));
     ended.push_back(key);
   }
   return ended;

@@ -73,16 +73,7 @@ std::set<std::string> Canonical(const Catalogue& catalogue, const std::vector<st
 
 Problem& Slotwork::Memory(const std::string& cluster, const Signature& signature,
                           std::string_view rule, const std::string& entity) {
-  std::string name = signature.id;
-  name += '~';
-  name += rule;
-  Problem& memory = layer_.Edit(ProblemKey(cluster, name, entity));
-  if (memory.signature().empty()) {
-    memory.set_cluster(cluster);
-    memory.set_signature(name);
-    memory.set_entity(entity);
-  }
-  return memory;
+  return RuleMemory(cluster, signature, rule, entity, layer_);
 }
 
 // Remembers who was involved and what was said.
@@ -389,6 +380,7 @@ void Slotwork::FireWaiting() {
   for (const std::string& key : waiting) {
     const Problem& found = *layer_.Find(key);
     size_t tilde = found.signature().find('~');
+    if (found.signature().ends_with("~plan")) continue;  // planned.cc
     const Signature* signature = catalogue.Find(found.signature().substr(0, tilde));
     if (signature == nullptr) continue;
     signature =
@@ -463,6 +455,20 @@ Ruled Slotwork::Run(std::span<const Row* const> rows) {
 }
 
 }  // namespace
+
+Problem& RuleMemory(const std::string& cluster, const Signature& signature, std::string_view rule,
+                    const std::string& entity, Layer& layer) {
+  std::string name = signature.id;
+  name += '~';
+  name += rule;
+  Problem& memory = layer.Edit(ProblemKey(cluster, name, entity));
+  if (memory.signature().empty()) {
+    memory.set_cluster(cluster);
+    memory.set_signature(name);
+    memory.set_entity(entity);
+  }
+  return memory;
+}
 
 Ruled ApplyRules(Slot slot, std::span<const Row* const> rows, Layer& layer) {
   return Slotwork(slot, layer).Run(rows);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -27,6 +28,10 @@ struct Ruled {
   // Silent nodes that were heard again: key and time.
   std::vector<std::pair<std::string, Time>> ended;
 };
+
+// The record of a rule at an entity, named "SIGNATURE~RULE"; made where there is none.
+state::v1::Problem& RuleMemory(const std::string& cluster, const Signature& signature,
+                               std::string_view rule, const std::string& entity, Layer& layer);
 
 // Takes all rows of one slot, tallies included; gives them without tallies.
 Ruled ApplyRules(Slot slot, std::span<const state::v1::Row* const> rows, Layer& layer);

@@ -45,6 +45,14 @@ std::vector<std::string> SharingKeys(const Catalogue& catalogue,
       keys.push_back(SharingKey(problem.cluster(), problem.signature(), entity));
     }
   }
+  if (!catalogue.Removals().empty()) {
+    for (const std::string& node : problem.nodes()) {
+      keys.push_back(SharingKey(problem.cluster(), "", "node/" + node));
+    }
+    if (EntityFromString(problem.entity()).kind == EntityKind::kNode) {
+      keys.push_back(SharingKey(problem.cluster(), "", problem.entity()));
+    }
+  }
   if (Represents(problem)) {
     for (const std::string& name : RollUpNames(*signature, problem)) {
       keys.push_back(SharingKey(problem.cluster(), problem.signature(), name));
@@ -57,8 +65,9 @@ std::vector<std::string> SharingKeys(const Catalogue& catalogue,
 
 Time QuietDeadline(const Catalogue& catalogue, const state::v1::Problem& problem) {
   const Signature* signature = catalogue.Find(problem.signature());
-  if (signature == nullptr || signature->kind != Signature::Kind::kOccurrence) return kMaxTime;
-  return TimeFromNanos(problem.last()) + signature->quiet;
+  if (signature == nullptr) return kMaxTime;
+  bool state = signature->kind == Signature::Kind::kState;
+  return TimeFromNanos(problem.last()) + (state ? kStaleAfter : signature->quiet);
 }
 
 void State::Unindex(const state::v1::Problem& problem) {
@@ -247,6 +256,10 @@ std::vector<std::string> Layer::Sharing(std::string_view cluster, std::string_vi
     keys.insert(it->second.begin(), it->second.end());
   }
   return {keys.begin(), keys.end()};
+}
+
+std::vector<std::string> Layer::OnNode(std::string_view cluster, std::string_view node) const {
+  return Sharing(cluster, "", "node/" + std::string(node));
 }
 
 void Layer::Watch(const std::string& key, const state::v1::Problem& problem) {

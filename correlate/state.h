@@ -113,6 +113,10 @@ class Layer {
   std::vector<std::string> Sharing(std::string_view cluster, std::string_view signature,
                                    std::string_view entity) const;
 
+  // Keys of problems that were seen on the node or are about it, in order. Only where the catalogue
+  // knows how a node's removal is told.
+  std::vector<std::string> OnNode(std::string_view cluster, std::string_view node) const;
+
   // Makes the end of its quiet time findable by QuietBy. Call after it was hit.
   void Watch(const std::string& key, const state::v1::Problem& problem);
   // As State::QuietBy, with the changes of this layer.
@@ -141,7 +145,11 @@ class Layer {
   std::set<std::pair<int64_t, std::string>> quiet_at_;  // as the base's; may hold what is past
 };
 
-// The end of the quiet time after which an occurrence counts as over; kMaxTime for other problems.
+// A state that was not said again for so long is neither true nor over: it is unknown.
+inline constexpr Duration kStaleAfter = std::chrono::hours(24);
+
+// The end of the quiet time after which an occurrence counts as over, and a state as stale;
+// kMaxTime for what the catalogue does not know.
 Time QuietDeadline(const Catalogue& catalogue, const state::v1::Problem& problem);
 
 }  // namespace tocsin::correlate

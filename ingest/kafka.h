@@ -68,7 +68,7 @@ struct KafkaOptions {
 struct PartitionId {
   std::string topic;
   int32_t partition = 0;
-  auto operator<=>(const PartitionId&) const = default;
+  auto operator<=>(const PartitionId&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // "topic[3]", as messages print it.

@@ -17,11 +17,14 @@ namespace tocsin::matcher {
 namespace {
 
 const std::vector<std::string_view> kFields = {
-    "id",         "title",         "streams",  "severity",        "kind",     "entity",
-    "match",      "each",          "unless",   "generic",         "captures", "exit_code",
-    "occurrence", "requires_near", "sequence", "absent",          "measure",  "group",
-    "threshold",  "clears",        "causes",   "expected_during", "refines",  "aliases",
-    "references", "cause",         "remedy",   "check",           "examples", "counterexamples"};
+    "id",         "title",           "streams",        "severity",
+    "kind",       "entity",          "match",          "each",
+    "unless",     "generic",         "captures",       "exit_code",
+    "occurrence", "requires_near",   "sequence",       "absent",
+    "measure",    "group",           "threshold",      "clears",
+    "causes",     "expected_during", "removal",        "refines",
+    "aliases",    "references",      "cause",          "remedy",
+    "check",      "examples",        "counterexamples"};
 
 class Reader : public FieldReader {
  public:
@@ -310,6 +313,8 @@ void Reader::ReadOne(const YAML::Node& node, std::vector<ReadSignature>& out) {
           ReadPatterns(value, name, signature.unless, nullptr);
         } else if (name == "generic") {
           signature.generic = Bool(value, name);
+        } else if (name == "removal") {
+          signature.removal = Bool(value, name);
         } else if (name == "each") {
           signature.each = Bool(value, name);
         } else if (name == "captures") {

@@ -24,10 +24,8 @@
 namespace tocsin::api {
 namespace {
 
-using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
-using testing::IsSupersetOf;
 using testing::StartsWith;
 using v1::WatchIncidentsResponse;
 
@@ -350,7 +348,7 @@ TEST_F(ServerTest, HonoursDeadlinesWhileWaitingForAWorker) {
   const v1::ListIncidentsRequest request;
   auto start = [&](Call& call) {
     stub->async()->ListIncidents(&call.context, &request, &call.response,
-                                 [&call](grpc::Status status) { call.status.set_value(status); });
+                                 [&call](const grpc::Status& status) { call.status.set_value(status); });
     return call.status.get_future();
   };
   auto first = start(running);

@@ -121,14 +121,25 @@ TEST(CorrelateTest, AStateLastsUntilItIsUnsaid) {
   Signature ready = Make("ready");
   ready.severity = Severity::kInfo;
   World world({not_ready, ready});
-  world.Hit("not-ready", "node/n1", 0).Heard("n1", 100'000).Settle(100'000);
+  world.Hit("not-ready", "node/n1", 0).Heard("n1", 80'000).Settle(80'000);
   EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN);
-  world.Hit("ready", "node/n2", 100'000).Settle(100'100);
+  world.Hit("ready", "node/n2", 80'000).Settle(80'100);
   EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN);
-  world.Hit("ready", "node/n1", 100'200).Settle(100'300);
+  world.Hit("ready", "node/n1", 80'200).Settle(80'300);
   EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::RESOLVED);
   EXPECT_EQ(world.Incidents()[0].resolve_reason(), v1::Incident::CLEAR_SIGNATURE);
-  EXPECT_EQ(world.Incidents()[0].resolve_time().seconds(), kStart + 100'200);
+  EXPECT_EQ(world.Incidents()[0].resolve_time().seconds(), kStart + 80'200);
+}
+
+TEST(CorrelateTest, AStateThatIsNotSaidAgainForADayIsUnknown) {
+  Signature not_ready = Make("not-ready");
+  not_ready.kind = Signature::Kind::kState;
+  World world({not_ready});
+  world.Hit("not-ready", "node/n1", 0).Hit("not-ready", "node/n1", 3600).Settle(3600 + 86'390);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::OPEN);
+  world.Settle(3600 + 86'400);  // nobody needs to be heard: it is not believed to be over
+  EXPECT_EQ(world.Incidents()[0].resolve_reason(), v1::Incident::STALE);
+  EXPECT_EQ(world.Incidents()[0].resolve_time().seconds(), kStart + 3600 + 86'400);
 }
 
 TEST(CorrelateTest, ARecoveryBeforeTheHitClearsNothing) {

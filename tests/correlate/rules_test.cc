@@ -12,7 +12,6 @@ namespace tocsin::correlate {
 namespace {
 
 using std::chrono::minutes;
-using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 

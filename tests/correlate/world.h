@@ -16,7 +16,7 @@ namespace tocsin::correlate {
 
 inline constexpr int64_t kStart = 1'700'000'000;  // seconds
 
-inline Signature Make(std::string id, EntityKind entity = EntityKind::kNode) {
+inline Signature Make(const std::string& id, EntityKind entity = EntityKind::kNode) {
   Signature signature;
   signature.id = id;
   signature.title["en"] = "Title of " + id;

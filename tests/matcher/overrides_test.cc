@@ -9,7 +9,6 @@ namespace tocsin::matcher {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 

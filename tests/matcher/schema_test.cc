@@ -26,7 +26,7 @@ using Names = std::set<std::string>;
 // As much of JSON Schema as our schema uses; a keyword that it does not know is an error.
 class Validator {
  public:
-  explicit Validator(YAML::Node root) : root_(std::move(root)) {}
+  explicit Validator(const YAML::Node& root) : root_(root) {}
 
   std::vector<std::string> Check(const YAML::Node& value) const {
     std::vector<std::string> errors;

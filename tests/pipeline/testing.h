@@ -97,11 +97,22 @@ inline constexpr const char* kCatalogue = R"yaml(
   kind: state
   match: ['Node became not ready']
   clears: {by: [ready]}
+  expected_during: [cordoned]
   causes: [{id: dns, same: node, before: 10m, after: 30s}]
 - id: ready
   severity: info
   streams: [kubelet]
   match: ['Node became ready']
+- id: cordoned
+  severity: info
+  streams: [kubelet]
+  match: ['Node was cordoned']
+  clears: {quiet: 4m}
+- id: removed
+  severity: info
+  removal: true
+  streams: [kubelet]
+  match: ['Node was removed']
 - id: registry
   streams: [kubelet]
   entity: registry
@@ -281,7 +292,10 @@ inline Log MakeLog(uint64_t seed, int partitions, int messages) {
         payload = Kubelet(time, node, "Node became not ready");
         break;
       case 9:
-        payload = Kubelet(time, node, "Node became ready");
+        payload = Kubelet(time, node,
+                          chance(75)   ? "Node became ready"
+                          : chance(70) ? "Node was cordoned"
+                                       : "Node was removed");
         break;
       case 10:
         payload = Kubelet(time, node, "dial tcp: lookup reg.example.com: no such host");
