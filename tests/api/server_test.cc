@@ -347,8 +347,9 @@ TEST_F(ServerTest, HonoursDeadlinesWhileWaitingForAWorker) {
   } running, waiting, refused;
   const v1::ListIncidentsRequest request;
   auto start = [&](Call& call) {
-    stub->async()->ListIncidents(&call.context, &request, &call.response,
-                                 [&call](const grpc::Status& status) { call.status.set_value(status); });
+    stub->async()->ListIncidents(
+        &call.context, &request, &call.response,
+        [&call](const grpc::Status& status) { call.status.set_value(status); });
     return call.status.get_future();
   };
   auto first = start(running);
