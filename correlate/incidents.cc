@@ -19,6 +19,7 @@
 #include "correlate/causes.h"
 #include "correlate/kin.h"
 #include "correlate/render.h"
+#include "correlate/rules.h"
 
 namespace tocsin::correlate {
 namespace {
@@ -27,6 +28,9 @@ using state::v1::Problem;
 
 constexpr size_t kCandidatesMax = 8;  // kept in caused_by and explained in why
 constexpr int kWhyMax = 50;
+// The same root at the same workload so often in so much time is chronic.
+constexpr int kChronicTimes = 3;
+constexpr Duration kChronicWithin = std::chrono::hours(24 * 7);
 
 void Explain(const Problem& effect, const Candidate& candidate, bool accepted,
              std::string_view reason, Layer& layer, v1::Incident& incident) {
@@ -200,6 +204,31 @@ std::string Present(std::string name, const Layer& layer) {
   return name;
 }
 
+// Counts the incidents that `root` opened at its workload; what is remembered of them stands among
+// the problems, as rules.h has it.
+void CountChronic(const std::string& root, Layer& layer) {
+  const Problem& problem = *layer.Find(root);
+  const Signature* signature = layer.catalogue().Find(problem.signature());
+  std::string workload;
+  for (const std::string& entity : problem.related()) {
+    if (EntityFromString(entity).kind != EntityKind::kWorkload) continue;
+    if (!workload.empty()) return;  // about several, so not about one of them
+    workload = entity;
+  }
+  if (signature == nullptr || workload.empty()) return;
+  const int64_t onset = problem.onset();
+  Problem& memory = RuleMemory(problem.cluster(), *signature, "again", workload, layer);
+  auto* times = memory.mutable_window();
+  int old = 0;
+  while (old < times->size() && times->Get(old).first() < onset - kChronicWithin.count()) ++old;
+  times->DeleteSubrange(0, old);
+  if (times->size() >= kChronicTimes) times->DeleteSubrange(0, 1);
+  times->Add()->set_first(onset);
+  // Kept for as long as it counts, and not only as long as a problem that is over.
+  memory.set_last(std::max(memory.last(), onset + kChronicWithin.count()));
+  if (times->size() >= kChronicTimes) layer.Edit(root).set_chronic(true);
+}
+
 // The incident of the same failure elsewhere; "" if there is none.
 std::string JoinKin(const std::string& root, Layer& layer, std::set<std::string>& touched) {
   std::optional<Kin> kin = FindKin(root, layer);
@@ -301,6 +330,7 @@ void FoldTransitions(const Transitions& transitions, Layer& layer) {
       v1::Incident& created = layer.EditIncident(incident);
       created.set_cluster(named_after.cluster());
       SetTime(TimeFromNanos(named_after.onset()), *created.mutable_open_time());
+      CountChronic(root, layer);
     }
     for (const std::string& key : members) {
       Join(key, incident, layer);

@@ -54,7 +54,8 @@ bool StillGoesOn(const Problem& representative, const v1::Incident& incident, Ti
            GetTime(incident.resolve_time()) + kReopenWithin >= onset;
   }
   Time last = std::max(GetTime(incident.last_hit_time()), TimeFromNanos(representative.last()));
-  return last + signature.quiet + kReopenWithin >= onset;
+  Duration settles = IsFlapping(representative) ? kFlapWithin : Duration::zero();
+  return last + signature.quiet + settles + kReopenWithin >= onset;
 }
 
 }  // namespace

@@ -29,8 +29,15 @@ void End(Time at, v1::Incident::ResolveReason reason, Problem& problem) {
   problem.set_clear_reason(reason);
 }
 
+// As End, but what flaps must first be well for a while. The caller watches its new deadline.
+void Recover(Time at, Problem& problem) {
+  if (!IsFlapping(problem)) return End(at, v1::Incident::CLEAR_SIGNATURE, problem);
+  if (problem.settling() == 0) problem.set_settling(ToNanos(at));
+}
+
 // Why the problem ends when its quiet time is over.
 v1::Incident::ResolveReason EndsBy(const Problem& problem, const Layer& layer) {
+  if (problem.settling() != 0) return v1::Incident::CLEAR_SIGNATURE;
   const Signature* signature = layer.catalogue().Find(problem.signature());
   bool state = signature != nullptr && signature->kind == Signature::Kind::kState;
   return state ? v1::Incident::STALE : v1::Incident::QUIET_PERIOD;
@@ -122,10 +129,17 @@ void BeginAnew(Problem& problem) {
   problem = std::move(fresh);
 }
 
+// Whether it ended because its time was over, and not by what a record said.
+bool EndedByTime(const Problem& problem) {
+  return problem.clear_reason() == v1::Incident::QUIET_PERIOD ||
+         problem.clear_reason() == v1::Incident::STALE ||
+         (problem.clear_reason() == v1::Incident::CLEAR_SIGNATURE && problem.settling() != 0);
+}
+
 // A hit that came late, from within a quiet time that was believed: it had not ended.
 bool WasNotQuiet(const Problem& problem, int64_t hit) {
-  return !problem.active() && problem.episode() != 0 &&
-         problem.clear_reason() == v1::Incident::QUIET_PERIOD && hit < problem.cleared();
+  return !problem.active() && problem.episode() != 0 && EndedByTime(problem) &&
+         hit < problem.cleared() && hit > problem.settling();
 }
 
 void TakeBackEnd(Problem& problem) {
@@ -157,6 +171,27 @@ void StopWaiting(Problem& problem) {
   problem.set_waiting(0);
 }
 
+// When it began to flap: the third time in an hour that it comes back. `onset` is the present one.
+int64_t SwingOf(const Problem& problem, int64_t onset) {
+  // The first spell of all is no return, nor is the oldest that is still remembered.
+  int earlier = problem.spells_size() - (kFlapReopens - 1);
+  if (earlier < 1) return 0;
+  return onset - problem.spells(earlier).onset() <= kFlapWithin.count() ? onset : 0;
+}
+
+// A flapping problem is hit again after it had been well.
+void Swing(const Signature& signature, int64_t first, int64_t last, Problem& problem) {
+  if (problem.swung() == 0 || !problem.active()) return;
+  if (problem.settling() != 0 && last > problem.settling()) {
+    problem.set_swung(std::max(first, problem.settling()));
+    problem.set_settling(0);
+  } else if (problem.settling() == 0 && IsFlapping(problem) &&
+             signature.kind == Signature::Kind::kOccurrence &&
+             first - problem.last() > signature.quiet.count()) {
+    problem.set_swung(first);
+  }
+}
+
 // The caller knows that it opened.
 void Open(int64_t onset, Problem& problem) {
   StopWaiting(problem);
@@ -167,8 +202,10 @@ void Open(int64_t onset, Problem& problem) {
     Problem::Spell* spell = problem.add_spells();
     spell->set_onset(problem.onset());
     spell->set_cleared(problem.cleared());
+    problem.set_swung(SwingOf(problem, onset));
     if (problem.spells_size() > kSpellsMax) problem.mutable_spells()->DeleteSubrange(0, 1);
   }
+  problem.set_settling(0);
   problem.set_active(true);
   problem.set_onset(onset);
   problem.set_cleared(0);
@@ -235,8 +272,9 @@ bool FoldProblem(std::span<const Row* const> rows, const Signature& signature, L
   }
 
   int64_t hits = 0, last = 0;
+  for (const Row* row : rows) last = std::max(last, row->last());
+  Swing(signature, first, last, problem);
   for (const Row* row : rows) {
-    last = std::max(last, row->last());
     hits += EventHits(*row, problem);
     problem.set_lines(problem.lines() + row->lines());
     problem.set_first(problem.first() == 0 ? row->first()
@@ -289,7 +327,10 @@ void FoldClear(std::span<const Row* const> rows, const Signature& clearer, Layer
           if (quiet <= at) {  // it had ended by itself; this record proves that we would have heard
             End(quiet, EndsBy(*found, layer), layer.Edit(key));
           } else {
-            End(at, v1::Incident::CLEAR_SIGNATURE, layer.Edit(key));
+            Problem& problem = layer.Edit(key);
+            if (!problem.active()) TakeBackEnd(problem);
+            Recover(at, problem);
+            layer.Watch(key, *layer.Find(key));
           }
           touched.insert(key);
         }
@@ -388,7 +429,8 @@ Transitions FoldRows(std::span<const Row* const> rows, Layer& layer,
   }
   for (const auto& [key, at] : ended) {
     if (!layer.Find(key)->active()) continue;
-    End(at, v1::Incident::CLEAR_SIGNATURE, layer.Edit(key));
+    Recover(at, layer.Edit(key));
+    layer.Watch(key, *layer.Find(key));
     touched.insert(key);
   }
   for (const std::string& key : lasted) {
@@ -396,6 +438,7 @@ Transitions FoldRows(std::span<const Row* const> rows, Layer& layer,
     if (problem->over_since() == 0 || problem->active()) continue;
     Open(problem->over_onset(), layer.Edit(key));
     layer.Index(key, *layer.Find(key));
+    layer.Watch(key, *layer.Find(key));
     transitions.opened.push_back(key);
     touched.insert(key);
   }
@@ -418,7 +461,8 @@ std::vector<std::string> EndQuiet(Time until, Layer& layer) {
     }
     // A state ends by being said to end. One that was not said again for very long is unknown.
     v1::Incident::ResolveReason reason = EndsBy(*problem, layer);
-    if (!heard && reason != v1::Incident::STALE) continue;
+    // And of what came and went the recovery was said.
+    if (!heard && reason == v1::Incident::QUIET_PERIOD) continue;
     End(deadline, reason, layer.Edit(key));
     ended.push_back(key);
   }

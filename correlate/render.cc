@@ -167,6 +167,7 @@ void ShowLifecycle(const std::vector<Member>& members, v1::Incident& incident) {
   bool active = false;
   int64_t open = std::numeric_limits<int64_t>::max(), last = 0, cleared = 0;
   int64_t hits = 0, lines = 0;
+  bool flapping = false;
   uint32_t reason = v1::Incident::QUIET_PERIOD;
   Severity worst = Severity::kUnspecified, worst_active = Severity::kUnspecified;
   for (const Member& member : members) {
@@ -180,6 +181,7 @@ void ShowLifecycle(const std::vector<Member>& members, v1::Incident& incident) {
     if (member.problem->active()) {
       active = true;
       worst_active = std::max(worst_active, severity);
+      flapping = flapping || IsFlapping(*member.problem);
     } else if (member.problem->cleared() >= cleared) {
       cleared = member.problem->cleared();
       reason = member.problem->clear_reason();
@@ -190,6 +192,7 @@ void ShowLifecycle(const std::vector<Member>& members, v1::Incident& incident) {
   incident.set_hit_count(Saturated(hits));
   incident.set_line_count(Saturated(lines));
   incident.set_severity(ToProto(active ? worst_active : worst));
+  incident.set_flapping(flapping);
   incident.set_reopen_count(Saturated(CountReopens(members)));
   if (active) {
     if (incident.state() != v1::Incident::ACKNOWLEDGED) incident.set_state(v1::Incident::OPEN);
@@ -205,6 +208,7 @@ void ShowLifecycle(const std::vector<Member>& members, v1::Incident& incident) {
 void ShowRoot(const Layer& layer, const Member& root, v1::Incident& incident) {
   const Catalogue& catalogue = layer.catalogue();
   *incident.mutable_root_cause() = root.shown;
+  if (root.problem != nullptr) incident.set_chronic(root.problem->chronic());
   incident.clear_hypotheses();
   incident.clear_references();
   const Signature* signature = catalogue.Find(root.shown.signature());

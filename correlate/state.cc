@@ -66,8 +66,16 @@ std::vector<std::string> SharingKeys(const Catalogue& catalogue,
 Time QuietDeadline(const Catalogue& catalogue, const state::v1::Problem& problem) {
   const Signature* signature = catalogue.Find(problem.signature());
   if (signature == nullptr) return kMaxTime;
-  bool state = signature->kind == Signature::Kind::kState;
-  return TimeFromNanos(problem.last()) + (state ? kStaleAfter : signature->quiet);
+  if (problem.settling() != 0) return TimeFromNanos(problem.settling()) + kFlapWithin;
+  Time last = TimeFromNanos(problem.last());
+  if (signature->kind == Signature::Kind::kState) return last + kStaleAfter;
+  return last + signature->quiet + (IsFlapping(problem) ? kFlapWithin : Duration::zero());
+}
+
+bool IsFlapping(const state::v1::Problem& problem) {
+  // By times of records only, so that it does not matter when it is asked.
+  int64_t until = problem.settling() != 0 ? problem.settling() : problem.last();
+  return problem.swung() != 0 && until - problem.swung() <= kFlapWithin.count();
 }
 
 void State::Unindex(const state::v1::Problem& problem) {

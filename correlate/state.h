@@ -148,8 +148,14 @@ class Layer {
 // A state that was not said again for so long is neither true nor over: it is unknown.
 inline constexpr Duration kStaleAfter = std::chrono::hours(24);
 
-// The end of the quiet time after which an occurrence counts as over, and a state as stale;
-// kMaxTime for what the catalogue does not know.
+// A problem that came back three times within this much time flaps: it stays active until it has
+// been well for as long again, or is steadily there.
+inline constexpr Duration kFlapWithin = std::chrono::hours(1);
+inline constexpr int kFlapReopens = 3;
+bool IsFlapping(const state::v1::Problem& problem);
+
+// The end of the quiet time after which an occurrence counts as over, a state as stale, and what
+// flaps as well again; kMaxTime for what the catalogue does not know.
 Time QuietDeadline(const Catalogue& catalogue, const state::v1::Problem& problem);
 
 }  // namespace tocsin::correlate

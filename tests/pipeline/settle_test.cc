@@ -86,6 +86,10 @@ TEST(SettleTest, TheSameRecordsGiveTheSameIncidents) {
     EXPECT_NE(all.find(fmt::format("signature: \"{}\"", rule)), std::string::npos)
         << rule << " never rang: its rule was not put to the test";
   }
+  for (const char* mark : {"flapping: true", "chronic: true", "NODE_GONE"}) {
+    EXPECT_NE(all.find(mark), std::string::npos)
+        << mark << " never came: it was not put to the test";
+  }
 }
 
 }  // namespace

@@ -15,10 +15,10 @@ namespace tocsin::replay {
 namespace {
 
 // In the order in which they are shown. Lists are sets: they are sorted on both sides.
-constexpr std::string_view kKeys[] = {"root",  "state",      "reason",   "rootStatus", "severity",
-                                      "title", "cluster",    "hits",     "lines",      "open",
-                                      "last",  "resolved",   "reopens",  "members",    "nodes",
-                                      "pods",  "namespaces", "workloads"};
+constexpr std::string_view kKeys[] = {"root",    "state",    "reason",  "rootStatus", "severity",
+                                      "title",   "cluster",  "hits",    "lines",      "open",
+                                      "last",    "resolved", "reopens", "flapping",   "chronic",
+                                      "members", "nodes",    "pods",    "namespaces", "workloads"};
 constexpr std::string_view kLists[] = {"members", "nodes", "pods", "namespaces", "workloads"};
 
 bool IsList(std::string_view key) {
@@ -192,6 +192,8 @@ std::map<std::string, std::string> Describe(const v1::Incident& incident) {
   out["open"] = When(incident.open_time());
   out["last"] = When(incident.last_hit_time());
   out["reopens"] = std::to_string(incident.reopen_count());
+  out["flapping"] = incident.flapping() ? "true" : "false";
+  out["chronic"] = incident.chronic() ? "true" : "false";
   std::vector<std::string> members;
   for (const v1::Problem& problem : incident.problems()) members.push_back(Name(problem));
   out["members"] = Joined(members);
