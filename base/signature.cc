@@ -75,6 +75,7 @@ Catalogue::Catalogue(std::vector<Signature> signatures, std::string version,
     }
   }
   for (const Signature& signature : signatures_) IndexRules(signature);
+  for (Signature& signature : signatures_) signature.context = contexts_.contains(signature.id);
   for (const auto& [id, variants] : scoped_) {
     for (const ScopedSignature& variant : variants) {
       tallies_nodes_ |= variant.signature.threshold_for > Duration::zero();

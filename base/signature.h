@@ -76,6 +76,12 @@ struct Measure {
   Duration silent{};
 };
 
+// Planned work may be logged this much after its first effect. So that the fold knows of it in
+// time, a lane announces it by a row of its own, filed so much earlier and named after the
+// signature with the suffix.
+inline constexpr Duration kPlannedAhead = std::chrono::seconds(20);
+inline constexpr std::string_view kAheadSuffix = "~ahead";
+
 // One known failure. Field by field the YAML of signatures/README.md, with defaults resolved.
 struct Signature {
   enum class Kind : uint8_t {
@@ -118,6 +124,7 @@ struct Signature {
   std::vector<std::string> cleared_by;        // signatures that prove recovery at the same entity
   std::vector<Edge> causes;
   std::vector<std::string> expected_during;  // planned work in which this is normal
+  bool context = false;  // some `expected_during` names it; the catalogue sets it
   bool removal = false;  // `entity`, a node, is there no more: what is open about it ends
   std::vector<std::string> refines;  // made redundant by this one on the same record
   std::vector<std::string> aliases;

@@ -64,7 +64,7 @@ int64_t PlannedUntil(const Row& row, const Signature& signature, const Layer& la
       const Problem* window = layer.Find(PlanKey(row.cluster(), *context, entity));
       if (window == nullptr || window->first() == 0) continue;
       const int64_t end = EndOf(*window, *context);
-      if (row.first() >= window->first() - kSlotLength.count() && row.first() <= end) {
+      if (row.first() >= window->first() - kPlannedAhead.count() && row.first() <= end) {
         until = std::max(until, end);
       }
     }
@@ -153,10 +153,15 @@ void ApplyPlans(Slot slot, Layer& layer, Ruled& ruled) {
   const Catalogue& catalogue = layer.catalogue();
   if (!catalogue.has_contexts()) return;
   for (const Row* row : ruled.rows) {
-    const Signature* signature = catalogue.Find(row->signature());
+    std::string_view id = row->signature();
+    if (id.ends_with(kAheadSuffix)) id.remove_suffix(kAheadSuffix.size());
+    const Signature* signature = catalogue.Find(id);
     if (signature == nullptr) continue;
     if (catalogue.IsContext(signature->id)) Open(*row, *signature, layer);
   }
+  // Their announcements have said what they had to say.
+  std::erase_if(ruled.rows,
+                [](const Row* row) { return row->signature().ends_with(kAheadSuffix); });
   for (const Row* row : ruled.rows) {
     for (const Signature* closed : catalogue.ClearedBy(row->signature())) {
       if (catalogue.IsContext(closed->id)) Close(*row, *closed, layer);

@@ -6,8 +6,9 @@
 #include "correlate/state.h"
 
 // Planned work is not an outage. A finding of a signature that another one's `expected_during`
-// names (a cordon, a reboot, a scale-down) opens a window at its entity: it begins a slot before
-// the finding, because effect and cause are logged by different programs, and lasts the signature's
+// names (a cordon, a reboot, a scale-down) opens a window at its entity: it begins kPlannedAhead
+// before the finding, because effect and cause are logged by different programs (lanes announce the
+// finding so much earlier), and lasts the signature's
 // quiet time after it was last found, or until one of its `clears.by`. What is expected during it
 // is kept out of the rows that count:
 //   - an occurrence inside the window is left out;

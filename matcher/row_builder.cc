@@ -45,6 +45,7 @@ struct RowState {
   int32_t partition = 0;
   int64_t offset = -1;
   int32_t index = 0;
+  bool ahead = false;  // announces planned work (kPlannedAhead)
 };
 
 struct TallyState {
@@ -129,7 +130,7 @@ struct RowBuilder::Impl {
   // Reused by Add.
   std::string cluster_scratch, node_scratch, entity_scratch, entity;
 
-  RowState& FindOrAdd(const Finding& finding, Slot slot);
+  RowState& FindOrAdd(const Finding& finding, Slot slot, bool ahead = false);
   void AddRelated(const Finding& finding, RowState& state);
   void AddEvidence(const Record& record, Time time, RowState& state);
   void AddHit(const Finding& finding, Time time, Row& row);
@@ -144,7 +145,7 @@ RowBuilder::~RowBuilder() = default;
 size_t RowBuilder::bytes() const { return impl_->bytes; }
 const RowBuilder::Counters& RowBuilder::counters() const { return impl_->counters; }
 
-RowState& RowBuilder::Impl::FindOrAdd(const Finding& finding, Slot slot) {
+RowState& RowBuilder::Impl::FindOrAdd(const Finding& finding, Slot slot, bool ahead) {
   const Record& record = *finding.record;
   std::string_view cluster = ValidUtf8(record.cluster, cluster_scratch);
   std::string_view node = ValidUtf8(record.node, node_scratch);
@@ -156,11 +157,12 @@ RowState& RowBuilder::Impl::FindOrAdd(const Finding& finding, Slot slot) {
   uint64_t entity_hash = StableHash(entity);
   uint64_t hash = StableHash(node, StableHash(cluster, entity_hash));
   hash = StableHash(finding.signature->id, hash ^ (static_cast<uint64_t>(slot) << 8 | stream));
+  if (ahead) hash = ~hash;
   size_t found = row_index.Find(hash, [&](size_t i) {
     const RowState& state = rows[i];
     return state.row.slot() == slot && state.signature == finding.signature &&
            state.row.stream() == stream && state.row.entity() == entity &&
-           state.row.node() == node && state.row.cluster() == cluster;
+           state.row.node() == node && state.row.cluster() == cluster && state.ahead == ahead;
   });
   if (found != HashIndex::kNone) return rows[found];
 
@@ -173,6 +175,8 @@ RowState& RowBuilder::Impl::FindOrAdd(const Finding& finding, Slot slot) {
   state.row.set_node(node.data(), node.size());
   state.row.set_stream(stream);
   state.row.set_signature(finding.signature->id);
+  if (ahead) state.row.mutable_signature()->append(kAheadSuffix);
+  state.ahead = ahead;
   state.row.set_entity(entity);
   state.row.set_slot(slot);
   bytes += sizeof(RowState) + 5 * sizeof(std::string) + cluster.size() + node.size() +
@@ -305,6 +309,12 @@ void RowBuilder::Add(const Finding& finding, Time progress) {
   if (nanos > row.last()) row.set_last(nanos);
   impl.AddRelated(finding, state);
   if (!same_record) impl.AddEvidence(record, time, state);
+  if (!finding.signature->context) return;
+  Slot early = SlotOf(Filed(time - kPlannedAhead, progress));
+  RowState& ahead = impl.FindOrAdd(finding, early, true);  // `state` may have moved
+  if (ahead.row.first() == 0 || nanos < ahead.row.first()) ahead.row.set_first(nanos);
+  if (nanos > ahead.row.last()) ahead.row.set_last(nanos);
+  impl.AddRelated(finding, ahead);
 }
 
 void RowBuilder::CountLine(const Record& record, Time progress) {
@@ -389,6 +399,7 @@ void RowBuilder::Impl::Overflow(const std::vector<size_t>& members, size_t keep,
       gone.push_back(false);
       const Row& from = rows[i].row;
       state.signature = rows[i].signature;
+      state.ahead = rows[i].ahead;
       state.entity_hash = kOverflowHash;
       state.row.set_cluster(from.cluster());
       if (per_node) state.row.set_node(from.node());
@@ -445,8 +456,9 @@ void RowBuilder::Impl::Compact() {
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row& row = rows[i].row;
     uint64_t hash = StableHash(row.node(), StableHash(row.cluster(), StableHash(row.entity())));
-    hash =
-        StableHash(row.signature(), hash ^ (static_cast<uint64_t>(row.slot()) << 8 | row.stream()));
+    hash = StableHash(rows[i].signature->id,
+                      hash ^ (static_cast<uint64_t>(row.slot()) << 8 | row.stream()));
+    if (rows[i].ahead) hash = ~hash;
     row_index.Add(hash, i);
     bytes += sizeof(RowState) + 5 * sizeof(std::string) + row.ByteSizeLong() +
              static_cast<size_t>(row.samples_size()) * 160 +

@@ -34,7 +34,8 @@ class RowBuilder {
   RowBuilder& operator=(const RowBuilder&) = delete;
 
   // `progress`: the largest broker time of the record's partition so far, this record's included;
-  // kNoTime for files, where nothing is ever late.
+  // kNoTime for files, where nothing is ever late. Planned work is announced by a second row
+  // (kPlannedAhead).
   void Add(const Finding& finding, Time progress);
 
   // Counts a record, matched or not, for its (cluster, node, stream). Tens of nanoseconds.

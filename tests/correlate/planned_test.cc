@@ -75,6 +75,14 @@ TEST(PlannedTest, CauseAndEffectOfOneSlotAreInAnyOrder) {
   EXPECT_THAT(world.Incidents(), IsEmpty());
 }
 
+TEST(PlannedTest, TheWorkMayBeLoggedAfterItsEffect) {
+  World world(Nodes());
+  world.Hit("not-ready", "node/n1", 95).Hit("cordon", "node/n1", 110);
+  world.Hit("cordon~ahead", "node/n1", 110);
+  world.Refile(90).Hit("ready", "node/n1", 300).Tally("node/n2", 2000).Settle(2000);
+  EXPECT_THAT(world.Incidents(), IsEmpty());
+}
+
 TEST(PlannedTest, WhatWasOpenBeforeGoesOn) {
   World world(Nodes());
   world.Hit("not-ready", "node/n1", 0).Hit("cordon", "node/n1", 60).Hit("not-ready", "node/n1", 90);

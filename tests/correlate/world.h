@@ -73,6 +73,15 @@ class World {
   }
   // Changes what was fed last.
   state::v1::Row& Last() { return rows_.at(last_key_); }
+  // Files what was fed last under another slot, as a lane does.
+  World& Refile(int at) {
+    state::v1::Row row = rows_.at(last_key_);
+    rows_.erase(last_key_);
+    row.set_slot(SlotOf(Time(seconds(kStart + at))));
+    last_key_ = RowKey(row);
+    rows_.emplace(last_key_, row);
+    return *this;
+  }
   // Lines that came some way (0: the text is as new as the time).
   World& Line(const std::string& signature, const std::string& entity, double at, uint64_t text,
               uint32_t path, std::vector<std::string> related = {}, int count = 1) {

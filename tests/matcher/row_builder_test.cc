@@ -23,6 +23,8 @@ constexpr const char* kYaml = R"(
 - {id: oops, match: ['oops (?<pod>\S+)', 'oops'], entity: pod}
 - {id: each, each: true, match: ['clause'], entity: node}
 - {id: ns, match: ['nsoops (?<namespace>\S+)'], entity: namespace}
+- {id: cordon, severity: info, match: ['cordoned']}
+- {id: down, kind: state, match: ['is down'], expected_during: [cordon]}
 )";
 
 Time At(int64_t seconds) { return TimeFromNanos(seconds * 1'000'000'000); }
@@ -54,6 +56,22 @@ class RowBuilderTest : public testing::Test {
   RowBuilder rows_;
   Record record_;
 };
+
+TEST_F(RowBuilderTest, PlannedWorkIsAnnouncedAheadOfItsTime) {
+  Add("n1 was cordoned");
+  Add("n1 was cordoned");
+  Add("n1 is down");
+  record_.time = At(1040);
+  Add("n1 was cordoned", At(1055));  // its announcement would come before the lateness allowed
+  std::vector<std::string> found;
+  for (const Row& row : Take()) {
+    found.push_back(row.signature() + " " + row.entity() + " " + std::to_string(row.slot()) + " " +
+                    std::to_string(row.first() / 1'000'000'000));
+  }
+  EXPECT_THAT(found, ElementsAre("cordon~ahead node/n1 98 1000", "cordon node/n1 100 1000",
+                                 "down node/n1 100 1000", "cordon~ahead node/n1 102 1040",
+                                 "cordon node/n1 104 1040"));
+}
 
 TEST_F(RowBuilderTest, OneRowPerKey) {
   Add("oops prod/web-1");
