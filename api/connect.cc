@@ -169,6 +169,26 @@ std::map<std::string, JsonMethod, std::less<>> JsonMethods(const Query& query) {
   answer("/tocsin.v1.SignatureService/GetSignature",
          Answered<v1::GetSignatureRequest>(
              [&query](const auto& request, const auto&) { return query.GetSignature(request); }));
+  answer("/tocsin.v1.IncidentService/AcknowledgeIncident",
+         Answered<v1::AcknowledgeIncidentRequest>([&query](const auto& request, const auto&) {
+           return query.AcknowledgeIncident(request);
+         }));
+  answer("/tocsin.v1.IncidentService/ResolveIncident",
+         Answered<v1::ResolveIncidentRequest>([&query](const auto& request, const auto&) {
+           return query.ResolveIncident(request);
+         }));
+  answer("/tocsin.v1.IncidentService/ReopenIncident",
+         Answered<v1::ReopenIncidentRequest>(
+             [&query](const auto& request, const auto&) { return query.ReopenIncident(request); }));
+  answer("/tocsin.v1.SilenceService/CreateSilence",
+         Answered<v1::CreateSilenceRequest>(
+             [&query](const auto& request, const auto&) { return query.CreateSilence(request); }));
+  answer("/tocsin.v1.SilenceService/ListSilences",
+         Answered<v1::ListSilencesRequest>(
+             [&query](const auto& request, const auto&) { return query.ListSilences(request); }));
+  answer("/tocsin.v1.SilenceService/ExpireSilence",
+         Answered<v1::ExpireSilenceRequest>(
+             [&query](const auto& request, const auto&) { return query.ExpireSilence(request); }));
   return methods;
 }
 

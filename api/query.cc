@@ -40,6 +40,11 @@ absl::Status CheckMask(const google::protobuf::FieldMask& mask) {
   return absl::OkStatus();
 }
 
+const Silences& NoSilences() {
+  static const auto& none = *new Silences;
+  return none;
+}
+
 void ApplyMask(const google::protobuf::FieldMask& mask, Incident& incident) {
   const auto& paths = mask.paths();
   if (paths.empty() || std::find(paths.begin(), paths.end(), "*") != paths.end()) return;
@@ -61,8 +66,13 @@ absl::StatusOr<std::string> ClusterOfParent(const std::string& parent) {
 }
 
 Query::Query(Board& board, const store::Store& store, std::shared_ptr<const Catalogue> catalogue,
-             const Clock& clock)
-    : board_(board), store_(store), clock_(clock), catalogue_(std::move(catalogue)) {
+             const Clock& clock, Commands* commands, const Silences* silences)
+    : board_(board),
+      store_(store),
+      clock_(clock),
+      commands_(commands),
+      silences_(silences != nullptr ? silences : &NoSilences()),
+      catalogue_(std::move(catalogue)) {
   TOCSIN_CHECK(catalogue_ != nullptr);
 }
 
@@ -151,6 +161,7 @@ absl::StatusOr<v1::ListIncidentsResponse> Query::ListIncidents(
     Candidate& candidate = *page[i];
     // The place is kept before the mask may take away what it is made of.
     std::string name = candidate.incident.name();
+    silences_->Mark(TimeFromNanos(token.now()), candidate.incident);
     ApplyMask(request.read_mask(), candidate.incident);
     bytes += candidate.incident.ByteSizeLong();
     if (i == static_cast<size_t>(page_size) || (i > 0 && bytes > kPageMax_bytes)) {
@@ -176,7 +187,10 @@ absl::StatusOr<Incident> Query::GetIncident(const v1::GetIncidentRequest& reques
       ReasonOf(incident.status()) == "INVALID_ARGUMENT") {  // the store's own words
     return BadField("name", Message(incident.status()), "INVALID_NAME");
   }
-  if (incident.ok()) ApplyMask(request.read_mask(), *incident);
+  if (incident.ok()) {
+    silences_->Mark(clock_.Now(), *incident);
+    ApplyMask(request.read_mask(), *incident);
+  }
   return incident;
 }
 
@@ -188,9 +202,10 @@ absl::StatusOr<std::unique_ptr<WatchStream>> Query::WatchIncidents(
     return BadField("revision", fmt::format("{} is negative", request.revision()),
                     "INVALID_REVISION");
   }
+  auto mark = [this](v1::Incident& incident) { silences_->Mark(clock_.Now(), incident); };
   return std::make_unique<WatchStream>(board_.Subscribe(request.revision(), std::move(wake)),
                                        std::move(cluster), std::move(filter),
-                                       request.revision() != 0);
+                                       request.revision() != 0, std::move(mark));
 }
 
 // --- nodes

@@ -71,17 +71,23 @@ class IncidentService final : public v1::IncidentService::CallbackService {
       Context* context, const v1::WatchIncidentsRequest* request) override {
     return watches_.Watch(context, request);
   }
-  Reactor* AcknowledgeIncident(Context* context, const v1::AcknowledgeIncidentRequest*,
-                               v1::Incident*) override {
-    return Refuse(context, "Acknowledging incidents");
+  Reactor* AcknowledgeIncident(Context* context, const v1::AcknowledgeIncidentRequest* request,
+                               v1::Incident* response) override {
+    return Run(workers_, context, response, [this, request](const Query::Cancelled&) {
+      return query_.AcknowledgeIncident(*request);
+    });
   }
-  Reactor* ResolveIncident(Context* context, const v1::ResolveIncidentRequest*,
-                           v1::Incident*) override {
-    return Refuse(context, "Resolving incidents by hand");
+  Reactor* ResolveIncident(Context* context, const v1::ResolveIncidentRequest* request,
+                           v1::Incident* response) override {
+    return Run(workers_, context, response, [this, request](const Query::Cancelled&) {
+      return query_.ResolveIncident(*request);
+    });
   }
-  Reactor* ReopenIncident(Context* context, const v1::ReopenIncidentRequest*,
-                          v1::Incident*) override {
-    return Refuse(context, "Reopening incidents by hand");
+  Reactor* ReopenIncident(Context* context, const v1::ReopenIncidentRequest* request,
+                          v1::Incident* response) override {
+    return Run(workers_, context, response, [this, request](const Query::Cancelled&) {
+      return query_.ReopenIncident(*request);
+    });
   }
   Reactor* QueryStats(Context* context, const v1::QueryStatsRequest*,
                       v1::QueryStatsResponse*) override {
@@ -151,16 +157,27 @@ class SignatureService final : public v1::SignatureService::CallbackService {
 
 class SilenceService final : public v1::SilenceService::CallbackService {
  public:
-  Reactor* CreateSilence(Context* context, const v1::CreateSilenceRequest*, v1::Silence*) override {
-    return Refuse(context, "Silencing");
+  SilenceService(Query& query, Workers& workers) : query_(query), workers_(workers) {}
+
+  Reactor* CreateSilence(Context* context, const v1::CreateSilenceRequest* request,
+                         v1::Silence* response) override {
+    return Run(workers_, context, response,
+               [this, request](const Query::Cancelled&) { return query_.CreateSilence(*request); });
   }
-  Reactor* ListSilences(Context* context, const v1::ListSilencesRequest*,
-                        v1::ListSilencesResponse*) override {
-    return Refuse(context, "Silencing");
+  Reactor* ListSilences(Context* context, const v1::ListSilencesRequest* request,
+                        v1::ListSilencesResponse* response) override {
+    return Run(workers_, context, response,
+               [this, request](const Query::Cancelled&) { return query_.ListSilences(*request); });
   }
-  Reactor* ExpireSilence(Context* context, const v1::ExpireSilenceRequest*, v1::Silence*) override {
-    return Refuse(context, "Silencing");
+  Reactor* ExpireSilence(Context* context, const v1::ExpireSilenceRequest* request,
+                         v1::Silence* response) override {
+    return Run(workers_, context, response,
+               [this, request](const Query::Cancelled&) { return query_.ExpireSilence(*request); });
   }
+
+ private:
+  Query& query_;
+  Workers& workers_;
 };
 
 }  // namespace
@@ -171,7 +188,7 @@ std::vector<std::unique_ptr<grpc::Service>> MakeServices(Query& query, Workers& 
   services.push_back(std::make_unique<IncidentService>(query, workers, watches));
   services.push_back(std::make_unique<NodeService>(query, workers));
   services.push_back(std::make_unique<SignatureService>(query, workers));
-  services.push_back(std::make_unique<SilenceService>());
+  services.push_back(std::make_unique<SilenceService>(query, workers));
   return services;
 }
 

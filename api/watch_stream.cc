@@ -11,11 +11,12 @@ namespace tocsin::api {
 using v1::WatchIncidentsResponse;
 
 WatchStream::WatchStream(std::unique_ptr<Board::Watch> watch, std::string cluster, Filter filter,
-                         bool resumed)
+                         bool resumed, std::function<void(v1::Incident&)> mark)
     : watch_(std::move(watch)),
       prefix_(cluster.empty() ? "" : "clusters/" + cluster + "/"),
       filter_(std::move(filter)),
-      resumed_(resumed) {}
+      resumed_(resumed),
+      mark_(std::move(mark)) {}
 
 absl::StatusOr<std::vector<WatchIncidentsResponse>> WatchStream::Next(size_t max) {
   std::vector<WatchIncidentsResponse> out;
@@ -61,6 +62,7 @@ bool WatchStream::Translate(const Board::Watch::Change& change, WatchIncidentsRe
     }
   }
   *out.mutable_incident() = incident;
+  if (mark_) mark_(*out.mutable_incident());
   return true;
 }
 

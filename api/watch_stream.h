@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_set>
@@ -21,8 +22,9 @@ class WatchStream {
  public:
   // `cluster` empty: all. `resumed`: the client holds incidents that this stream has not sent, so
   // what does not match is DELETED once even if it may never have matched.
-  WatchStream(std::unique_ptr<Board::Watch> watch, std::string cluster, Filter filter,
-              bool resumed);
+  // `mark` completes what is sent; may be empty.
+  WatchStream(std::unique_ptr<Board::Watch> watch, std::string cluster, Filter filter, bool resumed,
+              std::function<void(v1::Incident&)> mark = nullptr);
 
   // What there is to send, at most about `max` changes' worth; empty: wait for `wake`. Errors as in
   // Board::Watch::Take.
@@ -38,6 +40,7 @@ class WatchStream {
   const std::string prefix_;  // "clusters/C/", or empty
   const Filter filter_;
   const bool resumed_;
+  const std::function<void(v1::Incident&)> mark_;
   // Hashes of names, kept only with a filter: what the client was shown and holds, and, where it
   // may hold more than that, what it was told to let go of.
   std::unordered_set<size_t> shown_;

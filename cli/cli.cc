@@ -90,6 +90,7 @@ int Run(int argc, char** argv) {
   AddMatch(app, program, action);
   AddExplain(app, program, action);
   AddIncidents(app, program, action);
+  AddSilences(app, program, action);
   AddNodes(app, program, action);
   AddSignatures(app, program, action);
 

@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <pwd.h>
+#include <random>
+#include <unistd.h>
 #include <utility>
 
 #include "cli/text.h"
@@ -12,6 +16,7 @@
 #include "base/status.h"
 #include "tocsin/v1/incident.grpc.pb.h"
 #include "tocsin/v1/node.grpc.pb.h"
+#include "tocsin/v1/silence.grpc.pb.h"
 
 namespace tocsin::cli {
 namespace {
@@ -34,7 +39,8 @@ struct Client::Impl {
       : address(std::move(where)),
         channel(Connect(address)),
         incidents(v1::IncidentService::NewStub(channel)),
-        nodes(v1::NodeService::NewStub(channel)) {}
+        nodes(v1::NodeService::NewStub(channel)),
+        silences(v1::SilenceService::NewStub(channel)) {}
 
   absl::Status Translate(const grpc::Status& status) const {
     if (status.ok()) return absl::OkStatus();
@@ -66,6 +72,7 @@ struct Client::Impl {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::IncidentService::Stub> incidents;
   std::unique_ptr<v1::NodeService::Stub> nodes;
+  std::unique_ptr<v1::SilenceService::Stub> silences;
 };
 
 namespace {
@@ -110,6 +117,91 @@ absl::StatusOr<v1::Incident> Client::GetIncident(const std::string& name) {
   RETURN_IF_ERROR(
       impl_->Call(*impl_->incidents, &v1::IncidentService::Stub::GetIncident, request, incident));
   return incident;
+}
+
+namespace {
+
+// `request_id` lets a call that gRPC repeats by itself be recognised.
+std::string NewRequestId() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+template <typename Request>
+Request Decision(const std::string& name, const std::string& who, const std::string& note) {
+  Request request;
+  request.set_name(name);
+  request.set_who(who);
+  request.set_note(note);
+  request.set_request_id(NewRequestId());
+  return request;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Incident> Client::Acknowledge(const std::string& name, const std::string& who,
+                                                 const std::string& note) {
+  v1::Incident incident;
+  RETURN_IF_ERROR(impl_->Call(*impl_->incidents, &v1::IncidentService::Stub::AcknowledgeIncident,
+                              Decision<v1::AcknowledgeIncidentRequest>(name, who, note), incident));
+  return incident;
+}
+
+absl::StatusOr<v1::Incident> Client::Resolve(const std::string& name, const std::string& who,
+                                             const std::string& note) {
+  v1::Incident incident;
+  RETURN_IF_ERROR(impl_->Call(*impl_->incidents, &v1::IncidentService::Stub::ResolveIncident,
+                              Decision<v1::ResolveIncidentRequest>(name, who, note), incident));
+  return incident;
+}
+
+absl::StatusOr<v1::Incident> Client::Reopen(const std::string& name, const std::string& who,
+                                            const std::string& note) {
+  v1::Incident incident;
+  RETURN_IF_ERROR(impl_->Call(*impl_->incidents, &v1::IncidentService::Stub::ReopenIncident,
+                              Decision<v1::ReopenIncidentRequest>(name, who, note), incident));
+  return incident;
+}
+
+absl::StatusOr<std::vector<v1::Silence>> Client::ListSilences(bool expired) {
+  v1::ListSilencesRequest request;
+  request.set_show_expired(expired);
+  request.set_page_size(kPage);
+  std::vector<v1::Silence> all;
+  do {
+    v1::ListSilencesResponse response;
+    RETURN_IF_ERROR(
+        impl_->Call(*impl_->silences, &v1::SilenceService::Stub::ListSilences, request, response));
+    for (v1::Silence& silence : *response.mutable_silences()) all.push_back(std::move(silence));
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return all;
+}
+
+absl::StatusOr<v1::Silence> Client::CreateSilence(const v1::CreateSilenceRequest& request) {
+  v1::CreateSilenceRequest once = request;
+  once.set_request_id(NewRequestId());
+  v1::Silence silence;
+  RETURN_IF_ERROR(
+      impl_->Call(*impl_->silences, &v1::SilenceService::Stub::CreateSilence, once, silence));
+  return silence;
+}
+
+absl::StatusOr<v1::Silence> Client::ExpireSilence(const std::string& name) {
+  v1::ExpireSilenceRequest request;
+  request.set_name(name);
+  v1::Silence silence;
+  RETURN_IF_ERROR(
+      impl_->Call(*impl_->silences, &v1::SilenceService::Stub::ExpireSilence, request, silence));
+  return silence;
+}
+
+std::string DefaultWho() {
+  for (const char* name : {"USER", "LOGNAME"}) {
+    if (const char* who = std::getenv(name); who != nullptr && who[0] != '\0') return who;
+  }
+  const passwd* entry = getpwuid(getuid());
+  return entry != nullptr ? entry->pw_name : "";
 }
 
 absl::StatusOr<std::vector<v1::Node>> Client::ListNodes(const v1::ListNodesRequest& request,

@@ -11,6 +11,7 @@
 
 #include "tocsin/v1/incident.pb.h"
 #include "tocsin/v1/node.pb.h"
+#include "tocsin/v1/silence.pb.h"
 
 namespace tocsin::cli {
 
@@ -28,6 +29,16 @@ class Client {
   absl::StatusOr<std::vector<v1::Incident>> ListIncidents(const v1::ListIncidentsRequest& request,
                                                           size_t limit, int64_t& total);
   absl::StatusOr<v1::Incident> GetIncident(const std::string& name);
+  absl::StatusOr<v1::Incident> Acknowledge(const std::string& name, const std::string& who,
+                                           const std::string& note);
+  absl::StatusOr<v1::Incident> Resolve(const std::string& name, const std::string& who,
+                                       const std::string& note);
+  absl::StatusOr<v1::Incident> Reopen(const std::string& name, const std::string& who,
+                                      const std::string& note);
+  // All of them, those of the last week too if `expired`.
+  absl::StatusOr<std::vector<v1::Silence>> ListSilences(bool expired);
+  absl::StatusOr<v1::Silence> CreateSilence(const v1::CreateSilenceRequest& request);
+  absl::StatusOr<v1::Silence> ExpireSilence(const std::string& name);
   absl::StatusOr<std::vector<v1::Node>> ListNodes(const v1::ListNodesRequest& request, size_t limit,
                                                   int64_t& total);
   absl::StatusOr<v1::Node> GetNode(const std::string& name);
@@ -41,5 +52,8 @@ class Client {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// The user's name, for commands that say who did it; empty if the system does not tell.
+std::string DefaultWho();
 
 }  // namespace tocsin::cli

@@ -37,6 +37,7 @@ void AddScan(CLI::App& app, const Program& program, Action& action);
 void AddMatch(CLI::App& app, const Program& program, Action& action);
 void AddExplain(CLI::App& app, const Program& program, Action& action);
 void AddIncidents(CLI::App& app, const Program& program, Action& action);
+void AddSilences(CLI::App& app, const Program& program, Action& action);
 void AddNodes(CLI::App& app, const Program& program, Action& action);
 void AddSignatures(CLI::App& app, const Program& program, Action& action);
 // Below `signatures`.

@@ -25,6 +25,8 @@ struct Options {
   size_t limit = 0;
   double seconds = 0;
   int64_t revision = 0;
+  std::string who = DefaultWho();
+  std::string note;
 };
 
 std::string Parent(const std::string& cluster) {
@@ -79,6 +81,26 @@ int Get(const Options& options) {
   out.Flush();
   return out.failed() ? kInputOutput : kDone;
 }
+
+int Decide(const Options& options,
+           absl::StatusOr<v1::Incident> (Client::*decide)(const std::string&, const std::string&,
+                                                          const std::string&)) {
+  Client client(options.server);
+  auto incident = (client.*decide)(options.name, options.who, options.note);
+  if (!incident.ok()) return Fail(incident.status());
+  Output out;
+  if (options.format == Format::kJson) {
+    out.Line(api::ToJson(*incident));
+  } else {
+    PrintIncidentTable(out, {*incident}, {.now = SystemClock().Now()});
+  }
+  out.Flush();
+  return out.failed() ? kInputOutput : kDone;
+}
+
+int Acknowledge(const Options& options) { return Decide(options, &Client::Acknowledge); }
+int Resolve(const Options& options) { return Decide(options, &Client::Resolve); }
+int Reopen(const Options& options) { return Decide(options, &Client::Reopen); }
 
 const char* ChangeWord(v1::WatchIncidentsResponse::Type type) {
   switch (type) {
@@ -183,6 +205,31 @@ void AddIncidents(CLI::App& app, const Program&, Action& action) {
   get->add_option("NAME", get_options->name, "Name, id, or beginning of an id")
       ->option_text("NAME")
       ->required();
+
+  auto decision = [&](const std::string& name, const std::string& summary,
+                      const std::string& purpose, int (*run)(const Options&)) {
+    auto [command, options] =
+        add(name, summary, purpose,
+            fmt::format("  tocsin incidents {} 3f2a91c0 --note 'on it'\n", name), run);
+    command->add_option("NAME", options->name, "Name, id, or beginning of an id")
+        ->option_text("NAME")
+        ->required();
+    command->add_option("--who", options->who, "Who does this. Default: the user's name")
+        ->option_text("WHO")
+        ->take_last();
+    command->add_option("--note", options->note, "What to tell the others")
+        ->option_text("TEXT")
+        ->take_last();
+  };
+  decision("ack", "Say that somebody looks after it",
+           "Acknowledges an open incident. It stays acknowledged until it is resolved and comes "
+           "back.",
+           Acknowledge);
+  decision("resolve", "Say that it is over",
+           "Resolves an incident by hand. It comes back by itself when there is another hit.",
+           Resolve);
+  decision("reopen", "Say that it is not over",
+           "Opens a resolved incident again, until it ends once more.", Reopen);
 
   auto [watch, watch_options] = add("watch", "Incidents as they change",
                                     "Prints every incident there is, then each again whenever it "

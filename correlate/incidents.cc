@@ -17,6 +17,7 @@
 #include "base/row.h"
 #include "base/status.h"
 #include "correlate/causes.h"
+#include "correlate/decision.h"
 #include "correlate/kin.h"
 #include "correlate/render.h"
 #include "correlate/rules.h"
@@ -117,6 +118,7 @@ void Merge(const std::string& from, const std::string& into, Layer& layer,
     if (member != nullptr && member->incident() == from) Join(key, into, layer);
     if (const Problem* past = layer.FindPast(key, from)) layer.KeepPast(*past, into);
   }
+  MoveDecision(old.cluster(), from, into, layer);
   v1::Incident& kept = layer.EditIncident(into);
   for (const v1::Why& why : old.why()) {
     if (kept.why_size() < kWhyMax) *kept.add_why() = why;

@@ -11,6 +11,7 @@
 
 #include "base/row.h"
 #include "correlate/causes.h"
+#include "correlate/decision.h"
 #include "correlate/incidents.h"
 
 namespace tocsin::correlate {
@@ -195,7 +196,7 @@ void ShowLifecycle(const std::vector<Member>& members, v1::Incident& incident) {
   incident.set_flapping(flapping);
   incident.set_reopen_count(Saturated(CountReopens(members)));
   if (active) {
-    if (incident.state() != v1::Incident::ACKNOWLEDGED) incident.set_state(v1::Incident::OPEN);
+    incident.set_state(v1::Incident::OPEN);
     incident.clear_resolve_time();
     incident.set_resolve_reason(v1::Incident::RESOLVE_REASON_UNSPECIFIED);
   } else {
@@ -293,6 +294,7 @@ void RenderIncident(const Layer& layer, v1::Incident& incident) {
   for (const Member& member : members) *incident.add_problems() = member.shown;
   ShowRoot(layer, members.front(), incident);
   ShowLifecycle(members, incident);
+  ApplyDecision(layer, incident);
   ShowPlaces(members, incident);
   ShowEvidence(members, incident);
   incident.set_catalogue_version(layer.catalogue().version());

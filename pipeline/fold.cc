@@ -7,11 +7,13 @@
 
 #include <spdlog/spdlog.h>
 
+#include "api/error.h"
 #include "base/row.h"
 #include "base/status.h"
 #include "correlate/incidents.h"
 #include "correlate/problems.h"
 #include "correlate/render.h"
+#include "pipeline/executor.h"
 
 namespace tocsin::pipeline {
 namespace {
@@ -28,11 +30,47 @@ bool Pause(Duration duration, std::stop_token stop) {
   return !stop.stop_requested();
 }
 
+// The commands of one commit. Whoever is not answered otherwise hears that nothing was written.
+class Answers {
+ public:
+  explicit Answers(std::vector<CommandQueue::Pending> pending) : pending_(std::move(pending)) {}
+  ~Answers() {
+    for (CommandQueue::Pending& pending : pending_) {
+      pending.done.set_value(
+          api::WithReason(Unavailable("the server stops: nothing was changed"), "STOPPING"));
+    }
+  }
+  Answers(const Answers&) = delete;
+  Answers& operator=(const Answers&) = delete;
+
+  bool empty() const { return pending_.empty(); }
+  void Execute(Executor& executor) {
+    for (const CommandQueue::Pending& pending : pending_) {
+      outcomes_.push_back(executor.Execute(pending.command));
+    }
+  }
+  void Send() {
+    for (size_t i = 0; i < pending_.size(); ++i) {
+      pending_[i].done.set_value(std::move(outcomes_[i]));
+    }
+    pending_.clear();
+  }
+
+ private:
+  std::vector<CommandQueue::Pending> pending_;
+  std::vector<absl::StatusOr<api::Outcome>> outcomes_;
+};
+
 }  // namespace
 
 Fold::Fold(const Options& options, const Catalogue& catalogue, store::Store& store,
            api::Board& board, Pace& pace)
     : options_(options), catalogue_(catalogue), store_(store), board_(board), pace_(pace) {}
+
+void Fold::Serve(CommandQueue& commands, api::Silences& silences) {
+  commands_ = &commands;
+  silences_ = &silences;
+}
 
 absl::Status Fold::Restore() {
   std::vector<v1::Incident> incidents;
@@ -47,6 +85,9 @@ absl::Status Fold::Restore() {
   visitor.tally = [&](const state::v1::Tally& tally) {
     state_.Heard(tally.cluster(), tally.node(), TimeFromNanos(tally.last()));
   };
+  if (silences_ != nullptr) {
+    visitor.silence = [&](const v1::Silence& silence) { silences_->Put(silence); };
+  }
   RETURN_IF_ERROR(store_.Load(visitor));
   for (v1::Incident& incident : incidents) state_.Put(std::move(incident));
   ASSIGN_OR_RETURN(std::vector<state::v1::Position> positions, store_.Positions());
@@ -110,7 +151,7 @@ void Fold::FillWriteSet(correlate::PendingRows::const_iterator settled_end,
     v1::Incident written = incident;
     written.set_settled(true);
     written.set_revision(revision_ + 1);
-    written.set_etag(std::to_string(revision_ + 1));
+    written.set_etag(EtagOf(written));
     set.incidents.push_back(std::move(written));
   }
   for (const auto& [name, incident] : settled.aliases()) set.aliases.emplace_back(name, incident);
@@ -139,7 +180,7 @@ std::vector<v1::Incident> Fold::LiveOverlay() const {
     incidents.push_back(incident);
     incidents.back().set_settled(false);
     incidents.back().set_revision(revision_);
-    incidents.back().set_etag(std::to_string(revision_));
+    incidents.back().set_etag(EtagOf(incidents.back()));
   }
   return incidents;
 }
@@ -156,11 +197,20 @@ absl::Status Fold::Commit(std::stop_token stop) {
   }
 
   store::WriteSet set;
+  Answers answers(commands_ == nullptr ? std::vector<CommandQueue::Pending>() : commands_->Take());
+  if (!answers.empty()) {
+    Executor executor(board_, *silences_, settled);
+    answers.Execute(executor);
+    for (const auto& [name, silence] : executor.silences()) set.silences.push_back(silence);
+    set.silences_deleted = executor.forgotten();
+    set.sync = true;  // the answer promises that it is kept
+  }
   FillWriteSet(settled_end, settled, set);
   Forget(set);
   bool changed = !set.rows.empty() || !set.rows_deleted.empty() || !set.problems.empty() ||
                  !set.incidents.empty() || !set.tallies.empty() || !set.positions.empty() ||
-                 !set.problems_deleted.empty();
+                 !set.problems_deleted.empty() || !set.silences.empty() ||
+                 !set.silences_deleted.empty();
   if (changed) {
     set.revision = revision_ + 1;
     Duration pause = kRetryFirst;
@@ -196,7 +246,7 @@ absl::Status Fold::Commit(std::stop_token stop) {
 
   // Settled incidents are shown at once, and with them an overlay that is as new.
   auto now = std::chrono::steady_clock::now();
-  if (!set.incidents.empty() || (live_stale_ && now >= next_live_)) {
+  if (!set.incidents.empty() || !answers.empty() || (live_stale_ && now >= next_live_)) {
     board_.Publish(revision_, set.incidents, LiveOverlay());
     live_stale_ = false;
     auto cost = std::chrono::steady_clock::now() - now;
@@ -204,6 +254,11 @@ absl::Status Fold::Commit(std::stop_token stop) {
     next_live_ = now + std::max<Duration>(options_.live_every,
                                           options_.live_share < 1 ? rest : Duration::zero());
   }
+  if (silences_ != nullptr) {
+    for (const v1::Silence& silence : set.silences) silences_->Put(silence);
+    for (const std::string& name : set.silences_deleted) silences_->Remove(name);
+  }
+  answers.Send();
   return absl::OkStatus();
 }
 

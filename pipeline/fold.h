@@ -13,11 +13,13 @@
 #include "absl/status/status.h"
 
 #include "api/board.h"
+#include "api/silences.h"
 #include "base/channel.h"
 #include "base/signature.h"
 #include "base/time.h"
 #include "correlate/fold.h"
 #include "correlate/state.h"
+#include "pipeline/command_queue.h"
 #include "pipeline/frontier.h"
 #include "pipeline/pace.h"
 #include "store/store.h"
@@ -56,6 +58,10 @@ class Fold {
   Fold(const Options& options, const Catalogue& catalogue, store::Store& store, api::Board& board,
        Pace& pace);
 
+  // From now on commits carry out what waits in `commands`, and keep `silences` up to date. Call
+  // before Restore. Both outlive the fold.
+  void Serve(CommandQueue& commands, api::Silences& silences);
+
   // Reads back what the store holds. Call once, first.
   absl::Status Restore();
 
@@ -83,6 +89,8 @@ class Fold {
   store::Store& store_;
   api::Board& board_;
   Pace& pace_;
+  CommandQueue* commands_ = nullptr;
+  api::Silences* silences_ = nullptr;
 
   correlate::State state_;
   correlate::PendingRows rows_;        // unsettled

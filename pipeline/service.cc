@@ -49,8 +49,10 @@ class RunningService final : public Service {
                      ingest::DeadLetterFile::Open({.dir = options_.data_dir + "/dead-letters"}));
     board_ = std::make_unique<api::Board>(*store_);
     fold_ = std::make_unique<Fold>(Fold::Options(), *catalogue_, *store_, *board_, pace_);
+    fold_->Serve(commands_, silences_);
     RETURN_IF_ERROR(fold_->Restore());
-    query_ = std::make_unique<api::Query>(*board_, *store_, catalogue_, clock_);
+    query_ =
+        std::make_unique<api::Query>(*board_, *store_, catalogue_, clock_, &commands_, &silences_);
     ASSIGN_OR_RETURN(server_, api::Server::Start({.listen = options_.grpc_listen,
                                                   .insecure = options_.insecure,
                                                   .serving = false},
@@ -93,6 +95,7 @@ class RunningService final : public Service {
     health_thread_ = {};  // requests stop and joins
     if (server_) server_->SetServing(false, "stopping");
     if (lanes_) lanes_->Stop();  // hands over what it has while the fold still receives
+    commands_.Close();
     fold_thread_ = {};
     const auto deadline = std::chrono::system_clock::now() + seconds(2);
     if (http_) http_->Shutdown(deadline);
@@ -164,6 +167,8 @@ class RunningService final : public Service {
   std::unique_ptr<const matcher::PatternSet> patterns_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<ingest::DeadLetterFile> dead_letters_;
+  CommandQueue commands_;
+  api::Silences silences_;
   std::unique_ptr<api::Board> board_;
   std::unique_ptr<Fold> fold_;
   std::unique_ptr<api::Query> query_;

@@ -22,6 +22,7 @@ inline constexpr std::string_view kMetaStoreId = "store_id";
 inline constexpr std::string_view kMetaCommits = "commits";
 inline constexpr std::string_view kMetaFrontier = "frontier";
 inline constexpr std::string_view kMetaRevision = "revision";
+inline constexpr std::string_view kMetaSilence = "silence/";  // then the silence's name
 
 // --- building blocks ---
 

@@ -167,6 +167,16 @@ absl::Status RocksStore::Load(const Visitor& visitor) const {
                        return true;
                      }));
   }
+  if (visitor.silence) {
+    RETURN_IF_ERROR(
+        reading.Scan(Family::kMeta, kMetaSilence, "silence0", true,
+                     [&](std::string_view key, std::string_view value) -> absl::StatusOr<bool> {
+                       v1::Silence silence;
+                       if (!Parse(value, silence)) return BadEntry(Family::kMeta, key);
+                       visitor.silence(std::move(silence));
+                       return true;
+                     }));
+  }
   if (visitor.tally) {
     RETURN_IF_ERROR(
         reading.Scan(Family::kTallies, "", "", true,

@@ -60,7 +60,8 @@ absl::Status Migrate(int64_t from) {
 bool WriteSet::empty() const {
   return rows.empty() && rows_deleted.empty() && problems.empty() && problems_deleted.empty() &&
          incidents.empty() && incidents_deleted.empty() && aliases.empty() && tallies.empty() &&
-         positions.empty() && !frontier && !revision;
+         positions.empty() && silences.empty() && silences_deleted.empty() && !frontier &&
+         !revision;
 }
 
 std::string ProblemId(const state::v1::Problem& problem) { return ProblemKey(problem); }
@@ -245,6 +246,9 @@ absl::Status RocksStore::AddCleanups(const WriteSet& set, rocksdb::WriteBatch& b
   for (const std::string& key : set.rows_deleted) {
     batch.Delete(database_->family(Family::kRows), key);
   }
+  for (const std::string& name : set.silences_deleted) {
+    batch.Delete(database_->family(Family::kMeta), std::string(kMetaSilence) + name);
+  }
   for (const std::string& id : set.problems_deleted) {
     batch.Delete(database_->family(Family::kProblems), id);
   }
@@ -322,6 +326,11 @@ void RocksStore::AddPuts(const WriteSet& set, rocksdb::WriteBatch& batch) const 
   for (const state::v1::Position& position : set.positions) {
     put(Family::kPositions, EncodePositionKey(position.source(), position.partition()),
         position.SerializeAsString());
+  }
+  for (const v1::Silence& silence : set.silences) {
+    v1::Silence written = silence;
+    MakeUtf8(written);
+    put(Family::kMeta, std::string(kMetaSilence) + written.name(), written.SerializeAsString());
   }
   if (set.frontier)
     put(Family::kMeta, std::string(kMetaFrontier), OrderedValue(ToNanos(*set.frontier)));

@@ -17,6 +17,7 @@
 #include "tocsin/state/v1/state.pb.h"
 #include "tocsin/v1/incident.pb.h"
 #include "tocsin/v1/node.pb.h"
+#include "tocsin/v1/silence.pb.h"
 
 namespace rocksdb {
 class Env;
@@ -49,6 +50,8 @@ struct WriteSet {
   std::vector<v1::Incident> incidents;                       // replaced whole; carry their revision
   std::vector<std::string> incidents_deleted;                // names
   std::vector<std::pair<std::string, std::string>> aliases;  // another name -> name
+  std::vector<v1::Silence> silences;                         // replaced whole
+  std::vector<std::string> silences_deleted;                 // names
   std::vector<state::v1::Tally> tallies;                     // added to what is there
   std::vector<state::v1::Position> positions;  // replaced whole, by (source, partition)
   std::optional<Time> frontier;                // never goes back
@@ -101,9 +104,10 @@ class Store {
     std::function<void(state::v1::Problem)> problem;
     std::function<void(v1::Incident)> incident;  // all that are not yet expired, resolved ones too
     std::function<void(state::v1::Tally)> tally;
+    std::function<void(v1::Silence)> silence;
   };
-  // Rows, problems, incidents, tallies, each in the order of their keys; visitors left empty are
-  // skipped.
+  // Rows, problems, incidents, tallies, silences, each in the order of their keys; visitors left
+  // empty are skipped.
   virtual absl::Status Load(const Visitor& visitor) const = 0;
   virtual absl::StatusOr<std::vector<state::v1::Position>> Positions() const = 0;
   virtual Time frontier() const = 0;  // as of the last commit
