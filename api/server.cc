@@ -54,13 +54,15 @@ const std::vector<std::string>& ServiceNames() {
 struct Server::Impl {
   Impl(const Options& options, Query& query)
       : workers(options.worker_threads, options.waiting_calls_max),
+        command_workers(2, options.waiting_calls_max),
         watches(query, {.threads = options.watch_threads,
                         .streams_max = options.watchers_max,
                         .bookmark_interval = options.bookmark_interval}),
-        services(MakeServices(query, workers, watches)) {}
+        services(MakeServices(query, workers, command_workers, watches)) {}
 
   // Destroyed from the last to the first: calls, then what they ran on.
   Workers workers;
+  Workers command_workers;
   WatchHub watches;
   std::vector<std::unique_ptr<grpc::Service>> services;
   std::unique_ptr<grpc::Server> server;

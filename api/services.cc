@@ -53,8 +53,8 @@ Reactor* Refuse(Context* context, const char* what) {
 
 class IncidentService final : public v1::IncidentService::CallbackService {
  public:
-  IncidentService(Query& query, Workers& workers, WatchHub& watches)
-      : query_(query), workers_(workers), watches_(watches) {}
+  IncidentService(Query& query, Workers& workers, Workers& command_workers, WatchHub& watches)
+      : query_(query), workers_(workers), command_workers_(command_workers), watches_(watches) {}
 
   Reactor* ListIncidents(Context* context, const v1::ListIncidentsRequest* request,
                          v1::ListIncidentsResponse* response) override {
@@ -73,19 +73,19 @@ class IncidentService final : public v1::IncidentService::CallbackService {
   }
   Reactor* AcknowledgeIncident(Context* context, const v1::AcknowledgeIncidentRequest* request,
                                v1::Incident* response) override {
-    return Run(workers_, context, response, [this, request](const Query::Cancelled&) {
+    return Run(command_workers_, context, response, [this, request](const Query::Cancelled&) {
       return query_.AcknowledgeIncident(*request);
     });
   }
   Reactor* ResolveIncident(Context* context, const v1::ResolveIncidentRequest* request,
                            v1::Incident* response) override {
-    return Run(workers_, context, response, [this, request](const Query::Cancelled&) {
+    return Run(command_workers_, context, response, [this, request](const Query::Cancelled&) {
       return query_.ResolveIncident(*request);
     });
   }
   Reactor* ReopenIncident(Context* context, const v1::ReopenIncidentRequest* request,
                           v1::Incident* response) override {
-    return Run(workers_, context, response, [this, request](const Query::Cancelled&) {
+    return Run(command_workers_, context, response, [this, request](const Query::Cancelled&) {
       return query_.ReopenIncident(*request);
     });
   }
@@ -97,6 +97,7 @@ class IncidentService final : public v1::IncidentService::CallbackService {
  private:
   Query& query_;
   Workers& workers_;
+  Workers& command_workers_;  // these wait for the disk; questions need not
   WatchHub& watches_;
 };
 
@@ -183,12 +184,13 @@ class SilenceService final : public v1::SilenceService::CallbackService {
 }  // namespace
 
 std::vector<std::unique_ptr<grpc::Service>> MakeServices(Query& query, Workers& workers,
+                                                         Workers& command_workers,
                                                          WatchHub& watches) {
   std::vector<std::unique_ptr<grpc::Service>> services;
-  services.push_back(std::make_unique<IncidentService>(query, workers, watches));
+  services.push_back(std::make_unique<IncidentService>(query, workers, command_workers, watches));
   services.push_back(std::make_unique<NodeService>(query, workers));
   services.push_back(std::make_unique<SignatureService>(query, workers));
-  services.push_back(std::make_unique<SilenceService>(query, workers));
+  services.push_back(std::make_unique<SilenceService>(query, command_workers));
   return services;
 }
 

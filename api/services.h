@@ -20,6 +20,7 @@ class Workers;
 // for a thread; when no more may wait it is RESOURCE_EXHAUSTED with a RetryInfo. All arguments
 // outlive the services.
 std::vector<std::unique_ptr<grpc::Service>> MakeServices(Query& query, Workers& workers,
+                                                         Workers& command_workers,
                                                          WatchHub& watches);
 
 }  // namespace tocsin::api

@@ -10,7 +10,13 @@ namespace tocsin::pipeline {
 namespace {
 
 absl::Status Stopping() {
-  return api::WithReason(Unavailable("the server is stopping: ask again"), "STOPPING");
+  return api::WithReason(Unavailable("the server is stopping: ask again"), "SERVER_STOPS");
+}
+
+absl::Status Failing() {
+  return api::WithReason(
+      Unavailable("the store takes no writes at the moment: nothing was changed, ask again later"),
+      "STORE_UNAVAILABLE");
 }
 
 }  // namespace
@@ -20,10 +26,11 @@ absl::StatusOr<api::Outcome> CommandQueue::Execute(const api::Command& command) 
   {
     std::lock_guard lock(mu_);
     if (closed_) return Stopping();
+    if (refusing_) return Failing();
     if (waiting_.size() >= kCapacity) {
       return api::WithReason(
           Error(absl::StatusCode::kResourceExhausted, "{} commands wait: try again", kCapacity),
-          "TOO_BUSY");
+          "TOO_MANY_REQUESTS");
     }
     Pending& pending = waiting_.emplace_back();
     pending.command = command;
@@ -41,6 +48,16 @@ absl::StatusOr<api::Outcome> CommandQueue::Execute(const api::Command& command) 
 std::vector<CommandQueue::Pending> CommandQueue::Take() {
   std::lock_guard lock(mu_);
   return std::exchange(waiting_, {});
+}
+
+void CommandQueue::Refuse(bool refuse) {
+  std::vector<Pending> left;
+  {
+    std::lock_guard lock(mu_);
+    refusing_ = refuse;
+    if (refuse) left = std::exchange(waiting_, {});
+  }
+  for (Pending& pending : left) pending.done.set_value(Failing());
 }
 
 void CommandQueue::Close() {

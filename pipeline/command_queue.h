@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <condition_variable>
 #include <future>
 #include <mutex>
 #include <vector>
@@ -27,12 +26,15 @@ class CommandQueue final : public api::Commands {
   std::vector<Pending> Take();
   // From now on nothing is taken: whoever waits is told so.
   void Close();
+  // While the disk refuses writes nobody has to wait to hear of it.
+  void Refuse(bool refuse);
 
  private:
   const Duration patience_;
   std::mutex mu_;
   std::vector<Pending> waiting_;  // guarded by mu_
   bool closed_ = false;           // guarded by mu_
+  bool refusing_ = false;         // guarded by mu_
 };
 
 }  // namespace tocsin::pipeline

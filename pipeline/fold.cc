@@ -37,7 +37,7 @@ class Answers {
   ~Answers() {
     for (CommandQueue::Pending& pending : pending_) {
       pending.done.set_value(
-          api::WithReason(Unavailable("the server stops: nothing was changed"), "STOPPING"));
+          api::WithReason(Unavailable("the server stops: nothing was changed"), "SERVER_STOPS"));
     }
   }
   Answers(const Answers&) = delete;
@@ -216,6 +216,7 @@ absl::Status Fold::Commit(std::stop_token stop) {
     Duration pause = kRetryFirst;
     for (absl::Status status = store_.Commit(set); !status.ok(); status = store_.Commit(set)) {
       spdlog::error("store: {}; consuming waits until it takes writes again", Message(status));
+      if (commands_ != nullptr) commands_->Refuse(true);
       {
         std::lock_guard lock(stats_mu_);
         stats_.store_failing = true;
@@ -225,6 +226,7 @@ absl::Status Fold::Commit(std::stop_token stop) {
         return absl::CancelledError("stopped while the store refused writes");
       pause = std::min(pause * 2, kRetryMax);
     }
+    if (commands_ != nullptr) commands_->Refuse(false);
     ++revision_;
     settled.ApplyTo(state_);
     for (const std::string& key : set.problems_deleted) state_.Remove(key);

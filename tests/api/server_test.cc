@@ -172,20 +172,12 @@ std::string Refusal(Stub& stub,
 TEST_F(ServerTest, SaysWhatIsNotThereYet) {
   const char* reason = "NOT_IN_THIS_RELEASE";
   using Incidents = v1::IncidentService::Stub;
-  EXPECT_EQ(Refusal(*incidents_, &Incidents::AcknowledgeIncident), reason);
-  EXPECT_EQ(Refusal(*incidents_, &Incidents::ResolveIncident), reason);
-  EXPECT_EQ(Refusal(*incidents_, &Incidents::ReopenIncident), reason);
   EXPECT_EQ(Refusal(*incidents_, &Incidents::QueryStats), reason);
   using Signatures = v1::SignatureService::Stub;
   auto signatures = v1::SignatureService::NewStub(channel_);
   EXPECT_EQ(Refusal(*signatures, &Signatures::TestSignature), reason);
   EXPECT_EQ(Refusal(*signatures, &Signatures::ReloadSignatures), reason);
   EXPECT_EQ(Refusal(*signatures, &Signatures::ListNearMisses), reason);
-  using Silences = v1::SilenceService::Stub;
-  auto silences = v1::SilenceService::NewStub(channel_);
-  EXPECT_EQ(Refusal(*silences, &Silences::CreateSilence), reason);
-  EXPECT_EQ(Refusal(*silences, &Silences::ListSilences), reason);
-  EXPECT_EQ(Refusal(*silences, &Silences::ExpireSilence), reason);
 }
 
 TEST_F(ServerTest, NodesAndSignaturesAnswer) {
