@@ -218,7 +218,16 @@ void ShowRoot(const Layer& layer, const Member& root, v1::Incident& incident) {
   std::erase_if(known_causes, [](const CauseOf& by) { return by.sibling; });
   incident.set_root_status(known_causes.empty() ? v1::Incident::OBSERVED
                                                 : v1::Incident::SYMPTOM_ONLY);
+  // Likeliest first: what shares the narrowest scope, then what is worst. Several edges of one
+  // cause are one hypothesis.
+  std::stable_sort(
+      known_causes.begin(), known_causes.end(), [](const CauseOf& a, const CauseOf& b) {
+        return std::tuple(static_cast<int>(a.edge.same), -static_cast<int>(a.cause->severity)) <
+               std::tuple(static_cast<int>(b.edge.same), -static_cast<int>(b.cause->severity));
+      });
+  std::set<std::string_view> told;
   for (const CauseOf& by : known_causes) {
+    if (!told.insert(by.cause->id).second) continue;
     v1::Hypothesis* hypothesis = incident.add_hypotheses();
     hypothesis->set_signature(by.cause->id);
     hypothesis->set_reason(std::string(Localised(by.cause->title)));

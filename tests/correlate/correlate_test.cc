@@ -55,6 +55,39 @@ TEST(CorrelateTest, ThresholdCountsWithinItsWindowOnly) {
   }
 }
 
+TEST(CorrelateTest, SeverityIsTheWorstActiveOnesAndTheTitleTheRoots) {
+  Signature root = Make("root"), effect = Make("effect");
+  root.severity = Severity::kWarning;
+  root.causes = {To("effect", EntityKind::kNode)};
+  effect.severity = Severity::kCritical;
+  effect.quiet = minutes(2);
+  World world({root, effect});
+  world.Hit("root", "node/n1", 0).Hit("effect", "node/n1", 30).Settle(60);
+  ASSERT_THAT(world.Incidents(), SizeIs(1));
+  EXPECT_EQ(world.Incidents()[0].severity(), v1::CRITICAL);
+  EXPECT_EQ(world.Incidents()[0].title(), "Title of root");
+  world.Heard("n1", 200).Settle(200);  // the effect is over, the root is not
+  EXPECT_EQ(world.Incidents()[0].severity(), v1::WARNING);
+  world.Heard("n1", 700).Settle(700);
+  EXPECT_EQ(world.Incidents()[0].state(), v1::Incident::RESOLVED);
+  EXPECT_EQ(world.Incidents()[0].severity(), v1::CRITICAL) << "as bad as it ever was";
+}
+
+TEST(CorrelateTest, HypothesesAreRankedAndEachToldOnce) {
+  Signature far = Make("a-far"), near = Make("near", EntityKind::kPod),
+            worse = Make("worse", EntityKind::kPod), symptom = Make("symptom", EntityKind::kPod);
+  far.causes = {To("symptom", EntityKind::kNode)};
+  near.causes = {To("symptom", EntityKind::kNode), To("symptom", EntityKind::kPod)};
+  worse.causes = {To("symptom", EntityKind::kPod)};
+  worse.severity = Severity::kCritical;
+  World world({far, near, worse, symptom});
+  world.Hit("symptom", "pod/a/b", 0, {"node/n1"}).Settle(60);
+  std::vector<std::string> ranked;
+  const v1::Incident incident = world.Incidents().at(0);
+  for (const v1::Hypothesis& h : incident.hypotheses()) ranked.push_back(h.signature());
+  EXPECT_THAT(ranked, ElementsAre("worse", "near", "a-far"));
+}
+
 TEST(CorrelateTest, InfoNeverOpens) {
   Signature signature = Make("benign");
   signature.severity = Severity::kInfo;
