@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kNoteMax_bytes = 4096;
 constexpr size_t kWhoMax_bytes = 256;
 constexpr size_t kRequestIdMax_bytes = 128;
+constexpr int kMergesMax = 64;  // followed from one incident to what it is part of
 constexpr Duration kSilenceMax = std::chrono::hours(366 * 24);
 
 absl::Status CheckText(std::string_view field, const std::string& text, size_t max) {
@@ -53,7 +54,11 @@ absl::StatusOr<v1::Incident> Query::Decide(Command::Kind kind, const Request& re
   v1::GetIncidentRequest get;
   get.set_name(request.name());
   // Whatever the name leads to: a prefix, or a name from before a merge.
-  ASSIGN_OR_RETURN(const v1::Incident incident, GetIncident(get));
+  ASSIGN_OR_RETURN(v1::Incident incident, GetIncident(get));
+  for (int hops = 0; !incident.merged_into().empty() && hops < kMergesMax; ++hops) {
+    get.set_name(incident.merged_into());
+    ASSIGN_OR_RETURN(incident, GetIncident(get));
+  }
   Command command;
   command.kind = kind;
   command.name = incident.name();

@@ -104,7 +104,11 @@ void Join(const std::string& key, const std::string& incident, Layer& layer) {
   Problem& problem = layer.Edit(key);
   problem.set_incident(incident);
   std::string own = IncidentName(problem);
-  if (own != incident) layer.Alias(own, incident);
+  if (own != incident) {
+    layer.Alias(own, incident);
+    // It was shown, and perhaps decided upon, under its own name before its lines were all there.
+    if (layer.FindIncident(own) == nullptr) MoveDecision(problem.cluster(), own, incident, layer);
+  }
   layer.Index(key, problem);
 }
 

@@ -189,6 +189,11 @@ std::vector<std::string> State::OverSince(Time since) const {
     if (problem.active()) continue;
     int64_t end = std::max(problem.cleared(), problem.last());
     if (end >= ToNanos(since)) continue;
+    if (problem.has_decision()) {
+      // Goes after everything that it is about: a state may be said again after days.
+      auto members = members_.find(problem.incident());
+      if (members != members_.end() && members->second > 1) continue;
+    }
     auto incident = incidents_.find(problem.incident());
     if (incident != incidents_.end() && incident->second.state() != v1::Incident::RESOLVED)
       continue;

@@ -26,6 +26,12 @@ absl::Status EtagMismatch(const std::string& name) {
                          "ETAG_MISMATCH", {{"name", name}});
 }
 
+// As it is remembered: the same id with another command is another request.
+std::string RequestOf(const Command& command) {
+  if (command.request_id.empty()) return "";
+  return fmt::format("{} {}", static_cast<int>(command.kind), command.request_id);
+}
+
 correlate::Verdict VerdictOf(Command::Kind kind) {
   switch (kind) {
     case Command::Kind::kAcknowledge:
@@ -71,7 +77,7 @@ absl::StatusOr<Outcome> Executor::Decide(const Command& command) {
   const state::v1::Decision* earlier =
       correlate::FindDecision(layer_, shown.cluster(), shown.name());
   if (earlier != nullptr && !command.request_id.empty() &&
-      earlier->request() == command.request_id) {
+      earlier->request() == RequestOf(command)) {
     return Outcome{shown, {}};  // it was done, and the answer was lost
   }
   if (!command.etag.empty() && command.etag != shown.etag()) return EtagMismatch(shown.name());
@@ -81,7 +87,7 @@ absl::StatusOr<Outcome> Executor::Decide(const Command& command) {
         status, "ILLEGAL_TRANSITION",
         {{"name", shown.name()}, {"state", v1::Incident::State_Name(shown.state())}});
   }
-  correlate::Decide(verdict, shown, command.who, command.note, command.at, command.request_id,
+  correlate::Decide(verdict, shown, command.who, command.note, command.at, RequestOf(command),
                     layer_);
   if (shown.settled() && layer_.FindIncident(shown.name()) == nullptr) {
     // So long over that its problems are forgotten: what is stored is all there is.

@@ -75,13 +75,14 @@ class CommandsTest : public testing::Test {
   auto Call(const v1::ExpireSilenceRequest& r) { return query_->ExpireSilence(r); }
 
   // A hit, `at` seconds after the start; the log has come as far as `progress`.
-  void Hit(double at, double progress, const std::string& node = "node-1") {
+  void Hit(double at, double progress, const std::string& node = "node-1",
+           const std::string& signature = "arp") {
     Batch batch;
     state::v1::Row row;
     row.set_cluster("c1");
     row.set_node(node);
     row.set_stream(static_cast<uint32_t>(Stream::kKernel));
-    row.set_signature("arp");
+    row.set_signature(signature);
     row.set_entity("node/" + node);
     row.set_slot(SlotOf(At(at)));
     row.set_hits(1);
@@ -243,6 +244,92 @@ TEST_F(CommandsTest, OfTwoThatSawTheSameOneWins) {
   });
   EXPECT_EQ(done, 1);
   EXPECT_EQ(aborted, 7);
+}
+
+TEST_F(CommandsTest, AnAcknowledgementFollowsWhatItWasAboutIntoAnother) {
+  Hit(100, 100, "node-1", "dns");
+  const std::string name = Only().name();
+  ASSERT_TRUE(Ask(By<Ack>(name, "looking")).ok());
+  // Its cause turns up, logged earlier: what is settled is named after that.
+  Hit(85, 105, "node-1", "arp");
+  v1::Incident live = Only();
+  EXPECT_NE(live.name(), name);
+  EXPECT_EQ(live.state(), v1::Incident::ACKNOWLEDGED);
+  Hit(110, 400, "node-1", "dns");
+  EXPECT_TRUE(Only().settled());
+  EXPECT_EQ(Only().state(), v1::Incident::ACKNOWLEDGED);
+  EXPECT_EQ(Only().acknowledged_by(), "ann");
+  Start();
+  EXPECT_EQ(Only().state(), v1::Incident::ACKNOWLEDGED);
+  EXPECT_EQ(Only().note(), "looking");
+  auto resolved = Ask(By<Resolve>(name));  // by the name that it had
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->name(), live.name());
+}
+
+TEST_F(CommandsTest, WhatWasMergedIsDecidedUponByItsOldName) {
+  Hit(200, 400, "node-1", "dns");
+  const std::string name = Only().name();
+  ASSERT_TRUE(Only().settled());
+  ASSERT_TRUE(Ask(By<Ack>(name, "looking")).ok());
+  // The cause of what is settled already, told late.
+  Hit(215, 800, "node-1", "arp");
+  auto list = query_->ListIncidents({});
+  ASSERT_TRUE(list.ok());
+  for (const v1::Incident& incident : list->incidents()) {
+    if (incident.resolve_reason() == v1::Incident::MERGED) continue;
+    EXPECT_EQ(incident.state(), v1::Incident::ACKNOWLEDGED) << incident.DebugString();
+  }
+  auto resolved = Ask(By<Resolve>(name));
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->resolve_reason(), v1::Incident::OPERATOR);
+  EXPECT_EQ(resolved->merged_into(), "");
+}
+
+TEST_F(CommandsTest, AStateResolvedByHandIsRememberedForAsLongAsItIsActive) {
+  Hit(100, 400, "node-1", "pool-full");
+  const std::string name = Only().name();
+  ASSERT_TRUE(Ask(By<Resolve>(name)).ok());
+  for (double at : {29'000.0, 30'000.0, 31'000.0}) Hear(at, at + 100);  // hours
+  Start();
+  EXPECT_EQ(Only().resolve_reason(), v1::Incident::OPERATOR);
+  Hit(31'500, 32'000, "node-1", "pool-full");
+  EXPECT_EQ(Only().name(), name);
+  EXPECT_EQ(Only().state(), v1::Incident::OPEN);
+  EXPECT_EQ(Only().reopen_count(), 1u);
+}
+
+TEST_F(CommandsTest, WatchersSeeThem) {
+  Hit(100, 400);
+  auto watch = query_->WatchIncidents({}, [] {});
+  ASSERT_TRUE(watch.ok());
+  auto next = (*watch)->Next(100);
+  ASSERT_TRUE(next.ok());
+  const std::string name = Only().name();
+  for (auto state : {v1::Incident::ACKNOWLEDGED, v1::Incident::RESOLVED, v1::Incident::OPEN}) {
+    const v1::Incident before = Only();
+    if (state == v1::Incident::ACKNOWLEDGED) ASSERT_TRUE(Ask(By<Ack>(name)).ok());
+    if (state == v1::Incident::RESOLVED) ASSERT_TRUE(Ask(By<Resolve>(name)).ok());
+    if (state == v1::Incident::OPEN) ASSERT_TRUE(Ask(By<Reopen>(name)).ok());
+    next = (*watch)->Next(100);
+    ASSERT_TRUE(next.ok());
+    ASSERT_FALSE(next->empty());
+    const v1::Incident& seen = next->back().incident();
+    EXPECT_EQ(seen.state(), state);
+    EXPECT_GT(seen.revision(), before.revision());
+    EXPECT_NE(seen.etag(), before.etag());
+  }
+}
+
+TEST_F(CommandsTest, ARequestIdIsOfOneKindOfCommand) {
+  Hit(100, 400);
+  Ack ack = By<Ack>(Only().name());
+  ack.set_request_id("r1");
+  ASSERT_TRUE(Ask(ack).ok());
+  Resolve resolve = By<Resolve>(Only().name());
+  resolve.set_request_id("r1");
+  ASSERT_TRUE(Ask(resolve).ok());
+  EXPECT_EQ(Only().state(), v1::Incident::RESOLVED);
 }
 
 TEST_F(CommandsTest, TheSameRequestTwiceIsDoneOnce) {
