@@ -247,7 +247,7 @@ TEST_F(CommandsTest, OfTwoThatSawTheSameOneWins) {
 }
 
 TEST_F(CommandsTest, AnAcknowledgementFollowsWhatItWasAboutIntoAnother) {
-  Hit(100, 100, "node-1", "dns");
+  Hit(100, 100, "node-1", "not-ready");
   const std::string name = Only().name();
   ASSERT_TRUE(Ask(By<Ack>(name, "looking")).ok());
   // Its cause turns up, logged earlier: what is settled is named after that.
@@ -255,7 +255,7 @@ TEST_F(CommandsTest, AnAcknowledgementFollowsWhatItWasAboutIntoAnother) {
   v1::Incident live = Only();
   EXPECT_NE(live.name(), name);
   EXPECT_EQ(live.state(), v1::Incident::ACKNOWLEDGED);
-  Hit(110, 400, "node-1", "dns");
+  Hit(110, 400, "node-1", "not-ready");
   EXPECT_TRUE(Only().settled());
   EXPECT_EQ(Only().state(), v1::Incident::ACKNOWLEDGED);
   EXPECT_EQ(Only().acknowledged_by(), "ann");
@@ -268,7 +268,7 @@ TEST_F(CommandsTest, AnAcknowledgementFollowsWhatItWasAboutIntoAnother) {
 }
 
 TEST_F(CommandsTest, WhatWasMergedIsDecidedUponByItsOldName) {
-  Hit(200, 400, "node-1", "dns");
+  Hit(200, 400, "node-1", "not-ready");
   const std::string name = Only().name();
   ASSERT_TRUE(Only().settled());
   ASSERT_TRUE(Ask(By<Ack>(name, "looking")).ok());
@@ -308,9 +308,10 @@ TEST_F(CommandsTest, WatchersSeeThem) {
   const std::string name = Only().name();
   for (auto state : {v1::Incident::ACKNOWLEDGED, v1::Incident::RESOLVED, v1::Incident::OPEN}) {
     const v1::Incident before = Only();
-    if (state == v1::Incident::ACKNOWLEDGED) ASSERT_TRUE(Ask(By<Ack>(name)).ok());
-    if (state == v1::Incident::RESOLVED) ASSERT_TRUE(Ask(By<Resolve>(name)).ok());
-    if (state == v1::Incident::OPEN) ASSERT_TRUE(Ask(By<Reopen>(name)).ok());
+    auto done = state == v1::Incident::ACKNOWLEDGED ? Ask(By<Ack>(name))
+                : state == v1::Incident::RESOLVED   ? Ask(By<Resolve>(name))
+                                                    : Ask(By<Reopen>(name));
+    ASSERT_TRUE(done.ok()) << done.status();
     next = (*watch)->Next(100);
     ASSERT_TRUE(next.ok());
     ASSERT_FALSE(next->empty());
