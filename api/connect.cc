@@ -189,6 +189,13 @@ std::map<std::string, JsonMethod, std::less<>> JsonMethods(const Query& query) {
   answer("/tocsin.v1.SilenceService/ExpireSilence",
          Answered<v1::ExpireSilenceRequest>(
              [&query](const auto& request, const auto&) { return query.ExpireSilence(request); }));
+  answer("/tocsin.v1.IncidentService/QueryStats",
+         Answered<v1::QueryStatsRequest>([&query](const auto& request, const auto& cancelled) {
+           return query.QueryStats(request, cancelled);
+         }));
+  answer("/tocsin.v1.SignatureService/TestSignature",
+         Answered<v1::TestSignatureRequest>(
+             [&query](const auto& request, const auto&) { return query.TestSignature(request); }));
   return methods;
 }
 

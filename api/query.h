@@ -53,6 +53,10 @@ class Query {
   absl::StatusOr<v1::ListSilencesResponse> ListSilences(
       const v1::ListSilencesRequest& request) const;
 
+  // Reads every incident of the parent once, whatever the range.
+  absl::StatusOr<v1::QueryStatsResponse> QueryStats(const v1::QueryStatsRequest& request,
+                                                    const Cancelled& cancelled = {}) const;
+
   absl::StatusOr<v1::ListNodesResponse> ListNodes(const v1::ListNodesRequest& request,
                                                   const Cancelled& cancelled = {}) const;
   // By name; the node may be a unique prefix, and stand alone without its cluster.
@@ -62,6 +66,9 @@ class Query {
   absl::StatusOr<v1::ListSignaturesResponse> ListSignatures(
       const v1::ListSignaturesRequest& request) const;
   absl::StatusOr<v1::Signature> GetSignature(const v1::GetSignatureRequest& request) const;
+  // Compiles what it is given, and nothing else knows of it. Takes milliseconds a pattern.
+  absl::StatusOr<v1::TestSignatureResponse> TestSignature(
+      const v1::TestSignatureRequest& request) const;
 
   // Replaces the catalogue; calls that are running finish with the one before.
   void SetCatalogue(std::shared_ptr<const Catalogue> catalogue);

@@ -89,9 +89,11 @@ class IncidentService final : public v1::IncidentService::CallbackService {
       return query_.ReopenIncident(*request);
     });
   }
-  Reactor* QueryStats(Context* context, const v1::QueryStatsRequest*,
-                      v1::QueryStatsResponse*) override {
-    return Refuse(context, "Querying statistics");
+  Reactor* QueryStats(Context* context, const v1::QueryStatsRequest* request,
+                      v1::QueryStatsResponse* response) override {
+    return Run(workers_, context, response, [this, request](const Query::Cancelled& cancelled) {
+      return query_.QueryStats(*request, cancelled);
+    });
   }
 
  private:
@@ -138,9 +140,10 @@ class SignatureService final : public v1::SignatureService::CallbackService {
     return Run(workers_, context, response,
                [this, request](const Query::Cancelled&) { return query_.GetSignature(*request); });
   }
-  Reactor* TestSignature(Context* context, const v1::TestSignatureRequest*,
-                         v1::TestSignatureResponse*) override {
-    return Refuse(context, "Trying signatures on lines");
+  Reactor* TestSignature(Context* context, const v1::TestSignatureRequest* request,
+                         v1::TestSignatureResponse* response) override {
+    return Run(workers_, context, response,
+               [this, request](const Query::Cancelled&) { return query_.TestSignature(*request); });
   }
   Reactor* ReloadSignatures(Context* context, const v1::ReloadSignaturesRequest*,
                             v1::ReloadSignaturesResponse*) override {

@@ -229,7 +229,8 @@ void AddIncidents(CLI::App& app, const Program&, Action& action) {
            "Resolves an incident by hand. It comes back by itself when there is another hit.",
            Resolve);
   decision("reopen", "Say that it is not over",
-           "Opens a resolved incident again, until it ends once more.", Reopen);
+           "Opens a resolved incident again, until somebody resolves it or it comes back and ends.",
+           Reopen);
 
   auto [watch, watch_options] = add("watch", "Incidents as they change",
                                     "Prints every incident there is, then each again whenever it "

@@ -202,7 +202,7 @@ TEST_F(HttpServerTest, KnowsEveryUnaryMethodOfTheContract) {
   }
   EXPECT_EQ(methods, 17);
   EXPECT_THAT(
-      Ask(Post("/tocsin.v1.IncidentService/QueryStats", "{}")),
+      Ask(Post("/tocsin.v1.SignatureService/ReloadSignatures", "{}")),
       AllOf(StartsWith("HTTP/1.1 501"), HasSubstr("{\"code\":\"unimplemented\",\"message\":\""),
             HasSubstr("NOT_IN_THIS_RELEASE")));
   EXPECT_THAT(Ask(Post("/tocsin.v1.IncidentService/WatchIncidents", "{}")),

@@ -171,11 +171,8 @@ std::string Refusal(Stub& stub,
 
 TEST_F(ServerTest, SaysWhatIsNotThereYet) {
   const char* reason = "NOT_IN_THIS_RELEASE";
-  using Incidents = v1::IncidentService::Stub;
-  EXPECT_EQ(Refusal(*incidents_, &Incidents::QueryStats), reason);
   using Signatures = v1::SignatureService::Stub;
   auto signatures = v1::SignatureService::NewStub(channel_);
-  EXPECT_EQ(Refusal(*signatures, &Signatures::TestSignature), reason);
   EXPECT_EQ(Refusal(*signatures, &Signatures::ReloadSignatures), reason);
   EXPECT_EQ(Refusal(*signatures, &Signatures::ListNearMisses), reason);
 }
