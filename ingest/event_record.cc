@@ -2,6 +2,7 @@
 #include "ingest/event_record.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ingest/cursor.h"
 
@@ -17,8 +18,24 @@ std::string_view ContainerOfFieldPath(std::string_view path) {
 
 // kubectl prints kinds in lower case, or in full with the group ("deployment.apps").
 std::string_view KindOfPrinted(std::string_view kind) {
-  if (kind == "pod") return "Pod";
-  if (kind == "node") return "Node";
+  constexpr std::pair<std::string_view, std::string_view> kKinds[] = {
+      {"pod", "Pod"},
+      {"node", "Node"},
+      {"replicaset", "ReplicaSet"},
+      {"replicaset.apps", "ReplicaSet"},
+      {"deployment", "Deployment"},
+      {"deployment.apps", "Deployment"},
+      {"statefulset", "StatefulSet"},
+      {"statefulset.apps", "StatefulSet"},
+      {"daemonset", "DaemonSet"},
+      {"daemonset.apps", "DaemonSet"},
+      {"job", "Job"},
+      {"job.batch", "Job"},
+      {"cronjob", "CronJob"},
+      {"cronjob.batch", "CronJob"}};
+  for (const auto& [printed, name] : kKinds) {
+    if (kind == printed) return name;
+  }
   return kind;
 }
 

@@ -96,6 +96,13 @@ std::string_view WorkloadOfOwner(std::string_view kind, std::string_view owner) 
   return owner.substr(0, std::min(length, owner.size()));
 }
 
+// Kinds of objects whose events are about a workload.
+bool IsWorkloadKind(std::string_view kind) {
+  constexpr std::string_view kKinds[] = {"ReplicaSet", "Deployment", "StatefulSet",
+                                         "DaemonSet",  "Job",        "CronJob"};
+  return std::find(std::begin(kKinds), std::end(kKinds), kind) != std::end(kKinds);
+}
+
 // These speak of the whole cluster: the node they run on has no part in what they report.
 bool SpeaksOfOthers(Stream stream) {
   return stream == Stream::kKubeScheduler || stream == Stream::kKubeControllerManager;
@@ -267,6 +274,8 @@ Identity ResolveIdentity(const Record& record, std::span<const Capture> captures
     id.workload = workload;
   } else if (!other_pod && !record.owner_name.empty() && record.owner_kind != "Node") {
     id.workload = WorkloadOfOwner(record.owner_kind, record.owner_name);
+  } else if (IsWorkloadKind(record.event.kind)) {
+    id.workload = WorkloadOfOwner(record.event.kind, record.event.name);
   } else if (!id.pod.empty()) {
     id.workload = WorkloadOfPod(id.pod);
   }
