@@ -147,7 +147,8 @@ TEST_F(StatsTest, TriesSignaturesOnLines) {
   request.clear_stream();
   request.set_yaml("[{id: a,\n  mach: [x]}]");
   EXPECT_THAT(query_.TestSignature(request)->errors(),
-              ElementsAre(HasSubstr("2:3: unknown field 'mach'")));
+              ElementsAre(HasSubstr("2:3: unknown field 'mach'"),
+                          HasSubstr("1:2: the signature has no match")));
   request.set_yaml(std::string(2 << 20, ' '));
   EXPECT_EQ(ReasonOf(query_.TestSignature(request).status()), "TOO_LONG");
 }
